@@ -1,0 +1,66 @@
+/** Who leads, as far as this coordinator knows. */
+export interface LeaderInfo {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  /** Where its gRPC server listens, host:port. */
+  readonly address: string;
+  readonly term: bigint;
+}
+
+/** A coordinator that has made itself known. */
+export interface CoordinatorInfo {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  readonly address: string;
+}
+
+/**
+ * The right to lead, from the moment it was won until `signal` is aborted. The lease guards names: `put` succeeds only while
+ * this leadership is the current one, whatever this process believes. The term guards bytes.
+ */
+export interface Leadership {
+  readonly term: bigint;
+  /** Aborted when the right is lost, or can no longer be known to be held (own monotonic deadline). */
+  readonly signal: AbortSignal;
+  /**
+   * Writes a name if and only if this leadership still holds, in one transaction.
+   * @throws TidemarkError TM-LEAD-002 if another leads, TM-LEAD-003 if the service does not answer (the write may have happened)
+   */
+  put(key: string, value: string): Promise<void>;
+  /** Gives the right up, so that another can take it at once. */
+  resign(): Promise<void>;
+}
+
+/**
+ * Election, names and membership. Keys are relative to the cluster. `etcd` is for production; `embedded` keeps its state in a
+ * directory of one machine and has one coordinator.
+ */
+export interface Coordination {
+  readonly kind: 'etcd' | 'embedded';
+
+  /** Waits until this coordinator is elected. The term is higher than every term before, and than `termMin`. */
+  campaign(options: { readonly termMin: bigint; readonly signal: AbortSignal }): Promise<Leadership>;
+
+  /** The leader as of the last thing heard; null if there is none. Updated in the background after `start`. */
+  leader(): LeaderInfo | null;
+
+  /** Every coordinator that is alive (this one included), as of the last thing heard. */
+  coordinators(): readonly CoordinatorInfo[];
+
+  /** Calls back after every change of `leader()` or `coordinators()`. Returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+
+  /** Reads a name as the service has it now. @throws TidemarkError TM-LEAD-003 */
+  get(key: string): Promise<string | null>;
+
+  /** Reads all names below a prefix. @throws TidemarkError TM-LEAD-003 */
+  getAll(prefix: string): Promise<ReadonlyMap<string, string>>;
+
+  /** Whether the service answered lately; for status and metrics. */
+  reachable(): boolean;
+
+  /** Makes this coordinator known and begins to watch. Does not wait for the service to answer. */
+  start(): Promise<void>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,8 @@
+// Original file: proto/tidemark/v1/agent.proto
+
+
+export interface AbandonRestoreResponse {
+}
+
+export interface AbandonRestoreResponse__Output {
+}

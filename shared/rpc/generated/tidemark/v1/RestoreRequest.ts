@@ -1,0 +1,19 @@
+// Original file: proto/tidemark/v1/admin.proto
+
+import type { RestoreTargetSpec as _tidemark_v1_RestoreTargetSpec, RestoreTargetSpec__Output as _tidemark_v1_RestoreTargetSpec__Output } from '../../tidemark/v1/RestoreTargetSpec.ts';
+
+export interface RestoreRequest {
+  'snapshotId'?: (string);
+  'targets'?: (_tidemark_v1_RestoreTargetSpec)[];
+  'pause'?: (boolean);
+  'assertions'?: (string)[];
+  'settings'?: ({[key: string]: string});
+}
+
+export interface RestoreRequest__Output {
+  'snapshotId': (string);
+  'targets': (_tidemark_v1_RestoreTargetSpec__Output)[];
+  'pause': (boolean);
+  'assertions': (string)[];
+  'settings': ({[key: string]: string});
+}

@@ -1,0 +1,35 @@
+import type { Lsn } from '../postgres/lsn.ts';
+import type { TransactionEvent } from './transaction-event.ts';
+
+/** Names one WAL history: a node's, of one PostgreSQL system, on one timeline. */
+export interface WalStreamKey {
+  readonly node: string;
+  /** In decimal. */
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+}
+
+/** At most this many bytes of WAL lie in one frame. */
+export const FRAME_CONTENT_BYTES_MAX = 1024 * 1024;
+
+/**
+ * A contiguous run of one node's WAL with what was parsed from it. It never crosses a segment's boundary, so a segment's
+ * frames laid end to end decompress to exactly that segment.
+ */
+export interface ChangeSet {
+  readonly timeline: number;
+  /** First byte. */
+  readonly startLsn: Lsn;
+  /** One past the last byte; `endLsn - startLsn` is at most {@link FRAME_CONTENT_BYTES_MAX}. */
+  readonly endLsn: Lsn;
+  /** Start of the first record that does not end at or before `endLsn`; parsing resumes there. At most `endLsn` unless a page header or padding lies between. */
+  readonly nextRecordLsn: Lsn;
+  /** Start of the last record that ends at or before `endLsn`; NO_LSN if none is known since the stream began. */
+  readonly lastRecordLsn: Lsn;
+  /** One independent zstd frame. */
+  readonly frame: Buffer;
+  /** SHA-256 of the uncompressed bytes, 32 bytes. */
+  readonly contentSha256: Buffer;
+  /** Of the records that end in (startLsn, endLsn], in order. */
+  readonly events: readonly TransactionEvent[];
+}

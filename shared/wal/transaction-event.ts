@@ -1,0 +1,30 @@
+import type { Lsn } from '../postgres/lsn.ts';
+
+/**
+ * What a WAL record says about a transaction. `prepare` opens a branch of a distributed transaction; `commit-prepared` and
+ * `rollback-prepared` end it. Subtransactions' commits and aborts have no record of their own; they end with their parent.
+ */
+export type TransactionEventKind = 'commit' | 'abort' | 'prepare' | 'commit-prepared' | 'rollback-prepared';
+
+/** One transaction event, read from one WAL record. */
+export interface TransactionEvent {
+  readonly kind: TransactionEventKind;
+  /** Start of the record. */
+  readonly lsn: Lsn;
+  /** One past the record's last byte, before alignment padding. */
+  readonly endLsn: Lsn;
+  /** Start of the record before it (`xl_prev`): the recovery target that includes everything but this event. */
+  readonly previousLsn: Lsn;
+  /** The transaction that it is about: for commit-prepared and rollback-prepared the prepared one, not the record's own. */
+  readonly xid: number;
+  /** Database OID where the record gives it (always for prepare), else 0. */
+  readonly databaseOid: number;
+  /** For prepare always; for the ends of a prepared transaction only with wal_level=logical. */
+  readonly gid?: string;
+  /** When it happened by the node's clock: microseconds since 1970-01-01 UTC. */
+  readonly timeUs: bigint;
+  /** Committed subtransactions, as the record names them. */
+  readonly subxids: readonly number[];
+  /** A branch that was open in pg_prepared_xacts when the stream began, with its PREPARE before it; lsn is where the stream began. */
+  readonly seeded?: boolean;
+}
