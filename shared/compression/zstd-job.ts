@@ -1,0 +1,26 @@
+/** What goes between ZstdPool and its workers. The bytes themselves lie in a slot: memory that both sides see. */
+
+export interface ZstdWorkerData {
+  readonly level: number;
+  readonly slots: readonly SharedArrayBuffer[];
+  readonly contentBytesMax: number;
+}
+
+export interface ZstdJob {
+  readonly kind: 'compress' | 'decompress';
+  readonly slot: number;
+  /** Of the input: content for compress, frame for decompress. */
+  readonly inputBytes: number;
+  /** Of the output that is expected: for decompress the content's length, else 0. */
+  readonly outputBytes: number;
+}
+
+export type ZstdReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly slot: number; readonly outputBytes: number; readonly contentSha256: Uint8Array }
+  | {
+      readonly kind: 'failed';
+      readonly slot: number;
+      readonly code: string;
+      readonly message: string;
+    };

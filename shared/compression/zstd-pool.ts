@@ -1,0 +1,217 @@
+import { Worker } from 'node:worker_threads';
+import { assert } from '../errors/assert.ts';
+import type { ErrorCode } from '../errors/codes.ts';
+import { TidemarkError } from '../errors/tidemark-error.ts';
+import { FRAME_CONTENT_BYTES_MAX } from '../wal/change-set.ts';
+import { frameBytesMax } from './zstd-frame.ts';
+import type { ZstdJob, ZstdReply, ZstdWorkerData } from './zstd-job.ts';
+
+/** One job is worked on, one waits at the worker's door. */
+const SLOTS_PER_WORKER = 2;
+
+/** A V8 heap of its own for each worker, kept small: it handles only messages, its bytes lie in the slots and in WebAssembly. */
+const WORKER_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1, stackSizeMb: 2 } as const;
+
+export interface ZstdPoolOptions {
+  /** Threads. */
+  readonly workers: number;
+  /** zstd's level, -7 to 6. */
+  readonly level: number;
+  /** Callers that may wait for a free slot; one more is a defect in the caller. */
+  readonly waitingMax?: number;
+}
+
+interface Slot {
+  readonly worker: PoolWorker;
+  readonly index: number;
+  readonly content: Uint8Array;
+  readonly frame: Uint8Array;
+  finish: ((reply: Extract<ZstdReply, { kind: 'done' }>) => void) | null;
+  fail: ((error: Error) => void) | null;
+}
+
+interface PoolWorker {
+  readonly thread: Worker;
+  readonly slots: readonly Slot[];
+}
+
+/**
+ * Compresses and decompresses in worker threads. Its memory is fixed when it is made: each worker has two slots of shared memory, and a
+ * call copies its bytes into a free slot or waits for one. So the caller's buffer is its own again when the call settles, nothing is
+ * allocated but the result, and a slow pool makes its callers wait instead of queueing their bytes.
+ */
+export class ZstdPool {
+  readonly #workers: PoolWorker[] = [];
+  readonly #free: Slot[] = [];
+  readonly #waiting: { resolve(slot: Slot): void; reject(error: Error): void }[] = [];
+  readonly #waitingMax: number;
+  #failure: Error | null = null;
+
+  constructor(options: ZstdPoolOptions) {
+    assert(options.workers >= 1, 'a pool has a worker');
+    this.#waitingMax = options.waitingMax ?? 1024;
+    for (let count = 0; count < options.workers; count++) {
+      this.#workers.push(this.#startWorker(options.level));
+    }
+    // The first slot of every worker before the second of any, so that few jobs spread over the threads.
+    for (let index = 0; index < SLOTS_PER_WORKER; index++) {
+      for (const worker of this.#workers) {
+        const slot = worker.slots[index];
+        assert(slot !== undefined, 'every worker has its slots');
+        this.#free.push(slot);
+      }
+    }
+  }
+
+  /** Calls that can be worked on without waiting for another one. */
+  get capacity(): number {
+    return this.#workers.length * SLOTS_PER_WORKER;
+  }
+
+  /**
+   * One independent frame of at most 1 MiB of content, and the content's SHA-256. `content` must not change until this settles.
+   * @throws TidemarkError TM-INTERNAL-001 if the content is larger, or the pool is closed
+   */
+  async compress(content: Uint8Array): Promise<{ frame: Buffer; contentSha256: Buffer }> {
+    assert(content.byteLength <= FRAME_CONTENT_BYTES_MAX, 'a frame holds at most 1 MiB of content');
+    const slot = await this.#takeSlot();
+    try {
+      slot.content.set(content);
+      const done = await this.#work(slot, {
+        kind: 'compress',
+        slot: slot.index,
+        inputBytes: content.byteLength,
+        outputBytes: 0,
+      });
+      return {
+        frame: copyOf(slot.frame, done.outputBytes),
+        contentSha256: Buffer.from(done.contentSha256),
+      };
+    } finally {
+      this.#giveSlot(slot);
+    }
+  }
+
+  /**
+   * The content of exactly one frame.
+   * @param contentBytes the content's length, at most 1 MiB
+   * @throws TidemarkError TM-REPO-003 if the frame is damaged or cut off, or holds another number of bytes
+   */
+  async decompress(frame: Uint8Array, contentBytes: number): Promise<Buffer> {
+    if (contentBytes > FRAME_CONTENT_BYTES_MAX || frame.byteLength > frameBytesMax(FRAME_CONTENT_BYTES_MAX)) {
+      throw new TidemarkError(
+        'TM-REPO-003',
+        `a zstd frame of ${frame.byteLength} bytes for ${contentBytes} bytes of content is larger than any frame may be`,
+      );
+    }
+    const slot = await this.#takeSlot();
+    try {
+      slot.frame.set(frame);
+      await this.#work(slot, {
+        kind: 'decompress',
+        slot: slot.index,
+        inputBytes: frame.byteLength,
+        outputBytes: contentBytes,
+      });
+      return copyOf(slot.content, contentBytes);
+    } finally {
+      this.#giveSlot(slot);
+    }
+  }
+
+  /** Ends the threads. Calls that have not settled are rejected. */
+  async close(): Promise<void> {
+    this.#fail(new TidemarkError('TM-INTERNAL-001', 'the compression pool is closed'));
+    await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
+  }
+
+  #startWorker(level: number): PoolWorker {
+    const buffers = Array.from(
+      { length: SLOTS_PER_WORKER },
+      () => new SharedArrayBuffer(FRAME_CONTENT_BYTES_MAX + frameBytesMax(FRAME_CONTENT_BYTES_MAX)),
+    );
+    const workerData: ZstdWorkerData = { level, slots: buffers, contentBytesMax: FRAME_CONTENT_BYTES_MAX };
+    const thread = new Worker(new URL('./zstd-worker.js', import.meta.url), {
+      workerData,
+      resourceLimits: WORKER_LIMITS,
+    });
+    const slots: Slot[] = [];
+    const worker: PoolWorker = { thread, slots };
+    for (const [index, buffer] of buffers.entries()) {
+      slots.push({
+        worker,
+        index,
+        content: new Uint8Array(buffer, 0, FRAME_CONTENT_BYTES_MAX),
+        frame: new Uint8Array(buffer, FRAME_CONTENT_BYTES_MAX),
+        finish: null,
+        fail: null,
+      });
+    }
+    thread.on('message', (reply: ZstdReply) => settle(slots, reply));
+    thread.on('error', (error) => {
+      this.#fail(
+        new TidemarkError('TM-INTERNAL-001', `a compression thread failed: ${error.message}`, { cause: error }),
+      );
+    });
+    thread.on('exit', (status) => {
+      this.#fail(new TidemarkError('TM-INTERNAL-001', `a compression thread ended with status ${status}`));
+    });
+    // An idle pool keeps no process alive; a call that waits for a thread does.
+    thread.unref();
+    return worker;
+  }
+
+  async #takeSlot(): Promise<Slot> {
+    if (this.#failure !== null) throw this.#failure;
+    const slot = this.#free.shift();
+    if (slot !== undefined) return slot;
+    assert(this.#waiting.length < this.#waitingMax, 'callers of the compression pool wait for its results');
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  #giveSlot(slot: Slot): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(slot);
+    else next.resolve(slot);
+  }
+
+  async #work(slot: Slot, job: ZstdJob): Promise<Extract<ZstdReply, { kind: 'done' }>> {
+    if (this.#failure !== null) throw this.#failure;
+    const { thread } = slot.worker;
+    thread.ref();
+    try {
+      return await new Promise((resolve, reject) => {
+        slot.finish = resolve;
+        slot.fail = reject;
+        thread.postMessage(job);
+      });
+    } finally {
+      slot.finish = null;
+      slot.fail = null;
+      if (slot.worker.slots.every((other) => other.finish === null)) thread.unref();
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const caller of this.#waiting.splice(0)) caller.reject(this.#failure);
+    for (const worker of this.#workers) {
+      for (const slot of worker.slots) slot.fail?.(this.#failure);
+    }
+  }
+}
+
+function settle(slots: readonly Slot[], reply: ZstdReply): void {
+  if (reply.kind === 'ready') return;
+  const slot = slots[reply.slot];
+  assert(slot !== undefined, 'a reply names a slot of its worker');
+  if (reply.kind === 'done') slot.finish?.(reply);
+  else slot.fail?.(new TidemarkError(reply.code as ErrorCode, reply.message));
+}
+
+/** A copy in memory of its own, never a piece of a shared slab, so that keeping one small frame keeps nothing else. */
+function copyOf(source: Uint8Array, bytes: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes);
+  copy.set(source.subarray(0, bytes));
+  return copy;
+}
