@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import process from 'node:process';
+import { clientProgram } from './postgres-binaries.ts';
+
+/** Programs that do not come from npm, and the Debian package that holds each. */
+const PACKAGES = {
+  etcd: 'etcd-server',
+  pg_receivewal: 'postgresql-client-15',
+  pg_basebackup: 'postgresql-client-15',
+  pg_amcheck: 'postgresql-client-15',
+  // the server's package: its own cluster is not wanted, see installMissingPrograms
+  pg_waldump: 'postgresql-15',
+  pgbench: 'postgresql-15',
+  pgbackrest: 'pgbackrest',
+} as const;
+
+export type DebianProgram = keyof typeof PACKAGES;
+
+function find(program: DebianProgram): string | null {
+  const fromPostgres = clientProgram(program);
+  if (fromPostgres !== null) return fromPostgres;
+  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin'];
+  return directories.map((directory) => `${directory}/${program}`).find((file) => existsSync(file)) ?? null;
+}
+
+/** Whether the program is there. */
+export function hasProgram(program: DebianProgram): boolean {
+  return find(program) !== null;
+}
+
+/**
+ * The path of a program that does not come from npm.
+ * @throws Error that says what to install
+ */
+export function debianProgram(program: DebianProgram): string {
+  const file = find(program);
+  if (file === null) {
+    throw new Error(`${program} is missing. Install it as root: apt-get install ${PACKAGES[program]}`);
+  }
+  return file;
+}
+
+/**
+ * Installs what is missing, where this process is root on a machine with apt. No service is started by it.
+ * @returns the programs that are missing still
+ */
+export function installMissingPrograms(wanted: readonly DebianProgram[], say: (line: string) => void): DebianProgram[] {
+  const missing = wanted.filter((program) => !hasProgram(program));
+  if (missing.length === 0) return [];
+  const packages = [...new Set(missing.map((program) => PACKAGES[program]))];
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    say(`missing: ${missing.join(', ')}. Install as root: apt-get install ${packages.join(' ')}`);
+    return missing;
+  }
+  say(`installing ${packages.join(', ')}`);
+  if (!aptGet(['install', '-y', '--no-install-recommends', ...packages])) {
+    aptGet(['update']);
+    aptGet(['install', '-y', '--no-install-recommends', ...packages]);
+  }
+  const left = missing.filter((program) => !hasProgram(program));
+  if (left.length > 0) say(`apt-get could not install: ${left.join(', ')}`);
+  return left;
+}
+
+function aptGet(args: readonly string[]): boolean {
+  const { status } = spawnSync('apt-get', ['-q', ...args], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+    timeout: 300_000,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  return status === 0;
+}
