@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { advanceLsn, lsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { ChangeSet } from '../../shared/wal/change-set.ts';
+
+/**
+ * Bytes that stand in for WAL where nobody parses it: a function of the position alone, so that any run of them can be made and
+ * checked anywhere. `history` makes another WAL for the same positions.
+ */
+export function madeWal(startLsn: Lsn, endLsn: Lsn, history = 0): Buffer {
+  const first = startLsn / 8n;
+  const words = Number((endLsn + 7n) / 8n - first);
+  const bytes = Buffer.allocUnsafe(words * 8);
+  for (let word = 0; word < words; word++) {
+    const position = Number(first & 0xffff_ffffn) + word;
+    bytes.writeUInt32LE((Math.imul(position, 0x9e37_79b1) + history) >>> 0, word * 8);
+    bytes.writeUInt32LE(Math.imul(position >>> 12, 0x85eb_ca6b) >>> 0, word * 8 + 4);
+  }
+  const skipped = Number(startLsn % 8n);
+  return bytes.subarray(skipped, skipped + Number(endLsn - startLsn));
+}
+
+/** A zstd frame of stored (uncompressed) blocks: made without a compressor, understood by every decompressor. */
+export function storedFrame(content: Buffer): Buffer {
+  const blockBytesMax = 128 * 1024;
+  const head = Buffer.alloc(9);
+  head.writeUInt32LE(0xfd2f_b528, 0);
+  head.writeUInt8(0xa0, 4); // single segment, four bytes of content size
+  head.writeUInt32LE(content.length, 5);
+  const parts: Uint8Array[] = [head];
+  for (let offset = 0; offset < content.length; offset += blockBytesMax) {
+    const block = content.subarray(offset, offset + blockBytesMax);
+    const last = offset + block.length === content.length ? 1 : 0;
+    const blockHead = Buffer.alloc(3);
+    blockHead.writeUIntLE((block.length << 3) | last, 0, 3);
+    parts.push(blockHead, block);
+  }
+  return Buffer.concat(parts);
+}
+
+/** A change set of {@link madeWal}; its records are taken to be 64 bytes long. */
+export function madeChangeSet(
+  startLsn: bigint,
+  endLsn: bigint,
+  options: { history?: number; timeline?: number } = {},
+): ChangeSet {
+  const start = lsn(startLsn);
+  const end = lsn(endLsn);
+  const content = madeWal(start, end, options.history);
+  return {
+    timeline: options.timeline ?? 1,
+    startLsn: start,
+    endLsn: end,
+    nextRecordLsn: lsn((end / 64n) * 64n),
+    lastRecordLsn: end < 64n ? NO_LSN : advanceLsn(lsn((end / 64n - 1n) * 64n), 0),
+    frame: storedFrame(content),
+    contentSha256: createHash('sha256').update(content).digest(),
+    events: [],
+  };
+}
