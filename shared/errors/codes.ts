@@ -163,6 +163,12 @@ export const ERROR_CODES = {
     exitCode: 2,
     retryable: false,
   },
+  'TM-REPO-009': {
+    meaning: 'the file system of a repository failed',
+    remedy: 'See the message; check the disk and the permissions.',
+    exitCode: 1,
+    retryable: true,
+  },
   'TM-BACKUP-001': {
     meaning: 'a base backup failed',
     remedy: 'See the message; the next one starts anew.',

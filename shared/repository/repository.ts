@@ -26,7 +26,8 @@ export interface ReadableRepository {
 
   /**
    * The object's bytes in chunks of at most 1 MiB; the caller may keep them.
-   * @throws TidemarkError TM-REPO-002 if there is none, TM-REPO-006 for a path that leaves the repository
+   * @throws TidemarkError TM-REPO-002 if there is none, TM-REPO-003 if it ends before the range does, TM-REPO-006 for a path
+   * that leaves the repository
    */
   read(path: string, range?: ByteRange): AsyncIterable<Buffer>;
 }
