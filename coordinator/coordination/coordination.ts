@@ -15,18 +15,31 @@ export interface CoordinatorInfo {
 }
 
 /**
- * The right to lead, from the moment it was won until `signal` is aborted. The lease guards names: `put` succeeds only while
- * this leadership is the current one, whatever this process believes. The term guards bytes.
+ * The right to lead, from the moment it was won until it is known to be lost. The lease guards names: `put` succeeds only
+ * while this leadership is the current one, whatever this process believes. The term guards bytes: agents and followers refuse
+ * a lower one. So work on bytes goes on while the coordination service is away, since nobody else can be elected then, or
+ * the one who was makes itself known by a higher term.
  */
 export interface Leadership {
   readonly term: bigint;
-  /** Aborted when the right is lost, or can no longer be known to be held (own monotonic deadline). */
+  /**
+   * Aborted when the right is known to be lost: resigned, another leader seen, the own entry seen gone, or a higher term met.
+   * Not aborted because the service does not answer. The reason is a TidemarkError.
+   */
   readonly signal: AbortSignal;
   /**
-   * Writes a name if and only if this leadership still holds, in one transaction.
+   * Whether nobody else can have been elected yet, by the own monotonic clock counted from the last renewal that was sent.
+   * What is said under the right to names without a `put` (a timestamp below a written bound) asks this first.
+   */
+  holdsNames(): boolean;
+  /**
+   * Writes a name if and only if this leadership still holds, in one transaction. Writes of one leadership are applied in the
+   * order of the calls: a late one never overwrites a newer one.
    * @throws TidemarkError TM-LEAD-002 if another leads, TM-LEAD-003 if the service does not answer (the write may have happened)
    */
   put(key: string, value: string): Promise<void>;
+  /** Ends this leadership if `term` is higher than its own: an agent or a coordinator has seen another leader. */
+  notifyHigherTerm(term: bigint): void;
   /** Gives the right up, so that another can take it at once. */
   resign(): Promise<void>;
 }
@@ -38,10 +51,13 @@ export interface Leadership {
 export interface Coordination {
   readonly kind: 'etcd' | 'embedded';
 
-  /** Waits until this coordinator is elected. The term is higher than every term before, and than `termMin`. */
+  /**
+   * Waits until this coordinator is elected. The term is higher than every term before, and than `termMin`.
+   * Rejects with the signal's reason when it is aborted. One campaign or leadership at a time.
+   */
   campaign(options: { readonly termMin: bigint; readonly signal: AbortSignal }): Promise<Leadership>;
 
-  /** The leader as of the last thing heard; null if there is none. Updated in the background after `start`. */
+  /** The leader as of the last thing heard (kept while the service is away); null if there is none. Updated in the background after `start`. */
   leader(): LeaderInfo | null;
 
   /** Every coordinator that is alive (this one included), as of the last thing heard. */

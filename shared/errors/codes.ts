@@ -169,6 +169,12 @@ export const ERROR_CODES = {
     exitCode: 1,
     retryable: true,
   },
+  'TM-REPO-010': {
+    meaning: 'a directory is in use by another process',
+    remedy: 'Stop the other process, or use another directory.',
+    exitCode: 2,
+    retryable: false,
+  },
   'TM-BACKUP-001': {
     meaning: 'a base backup failed',
     remedy: 'See the message; the next one starts anew.',
