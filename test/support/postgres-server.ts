@@ -108,6 +108,17 @@ export class PostgresServer implements AsyncDisposable {
     return server;
   }
 
+  /** Takes over a data directory that exists, such as a copy: on a free port and a socket of its own. Disposing removes it. */
+  static async adopt(dataDirectory: string, options: PostgresOptions = {}): Promise<PostgresServer> {
+    const server = new PostgresServer(TemporaryDirectory.create('pg'), await freePort(), { ...options, dataDirectory });
+    server.configure({
+      port: server.port,
+      unix_socket_directories: `'${server.socketDirectory}'`,
+      ...options.settings,
+    });
+    return server;
+  }
+
   /** Appends settings to postgresql.conf; values as they are written there. They count from the next start or reload. */
   configure(settings: Readonly<Record<string, string | number>>): void {
     const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
