@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import process from 'node:process';
 import { clientProgram } from './postgres-binaries.ts';
 
@@ -9,10 +10,11 @@ const PACKAGES = {
   pg_receivewal: 'postgresql-client-15',
   pg_basebackup: 'postgresql-client-15',
   pg_amcheck: 'postgresql-client-15',
-  // the server's package: its own cluster is not wanted, see installMissingPrograms
+  // of the server's package: a cluster of its own is not wanted, see installQuietly
   pg_waldump: 'postgresql-15',
   pgbench: 'postgresql-15',
   pgbackrest: 'pgbackrest',
+  zstd: 'zstd',
 } as const;
 
 export type DebianProgram = keyof typeof PACKAGES;
@@ -54,18 +56,40 @@ export function installMissingPrograms(wanted: readonly DebianProgram[], say: (l
     return missing;
   }
   say(`installing ${packages.join(', ')}`);
-  if (!aptGet(['install', '-y', '--no-install-recommends', ...packages])) {
-    aptGet(['update']);
-    aptGet(['install', '-y', '--no-install-recommends', ...packages]);
-  }
+  installQuietly(packages);
   const left = missing.filter((program) => !hasProgram(program));
   if (left.length > 0) say(`apt-get could not install: ${left.join(', ')}`);
   return left;
 }
 
+/** Only the programs are wanted: no service is started by the installation, and no PostgreSQL cluster made. */
+function installQuietly(packages: readonly string[]): void {
+  const written: string[] = [];
+  const writeUnlessThere = (file: string, content: string, mode: number) => {
+    if (existsSync(file)) return;
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, content, { mode });
+    written.push(file);
+  };
+  try {
+    writeUnlessThere('/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 101\n', 0o755);
+    writeUnlessThere('/etc/postgresql-common/createcluster.d/no-main.conf', 'create_main_cluster = false\n', 0o644);
+    const install = ['install', '-y', '--no-install-recommends', ...packages];
+    if (!aptGet(install)) {
+      aptGet(['update']);
+      aptGet(install);
+    }
+  } finally {
+    for (const file of written) rmSync(file, { force: true });
+  }
+  if (packages.includes('etcd-server') && existsSync('/run/systemd/system')) {
+    spawnSync('systemctl', ['disable', '--now', 'etcd'], { stdio: 'ignore' });
+  }
+}
+
 function aptGet(args: readonly string[]): boolean {
   const { status } = spawnSync('apt-get', ['-q', ...args], {
-    stdio: ['ignore', 'ignore', 'ignore'],
+    stdio: 'ignore',
     timeout: 300_000,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
