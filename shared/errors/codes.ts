@@ -120,6 +120,12 @@ export const ERROR_CODES = {
     exitCode: 1,
     retryable: false,
   },
+  'TM-WAL-006': {
+    meaning: 'WAL arrived that does not join what is held',
+    remedy: 'None needed: it is asked for again from where it stopped.',
+    exitCode: 1,
+    retryable: true,
+  },
   'TM-REPO-001': {
     meaning: 'a repository cannot be opened',
     remedy: 'Check repository.path.',
