@@ -1,0 +1,70 @@
+import type { Lsn } from '../postgres/lsn.ts';
+import type { SnapshotSummary } from './snapshot.ts';
+
+export interface LeaderView {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  /** host:port */
+  readonly address: string;
+  readonly term: bigint;
+}
+
+export interface CoordinatorStatus {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  readonly address: string;
+  readonly reachable: boolean;
+  readonly leader: boolean;
+  /** Empty while it was never reached. */
+  readonly repositoryId: string;
+}
+
+/** How far one data centre's copy of a node's WAL has come. */
+export interface CopyStatus {
+  readonly dataCenter: string;
+  readonly durableLsn: Lsn;
+  readonly lagBytes: bigint;
+  readonly connected: boolean;
+}
+
+/** `waiting`: nobody may or can stream at the moment; `broken`: somebody has to do something. */
+export const NODE_STATES = ['streaming', 'waiting', 'unreachable', 'broken'] as const;
+export type NodeState = (typeof NODE_STATES)[number];
+
+export interface NodeStatus {
+  readonly node: string;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly instance: string;
+  readonly agentAddress: string;
+  readonly state: NodeState;
+  /** In words; empty if there is none. */
+  readonly problem: string;
+  readonly flushLsn: Lsn;
+  readonly acknowledgedLsn: Lsn;
+  readonly lagBytes: bigint;
+  readonly lagMs: number;
+  readonly copies: readonly CopyStatus[];
+  /** Empty if there is none. */
+  readonly lastBackupId: string;
+}
+
+/** `degraded`: everything acknowledged is safe, something needs a look. `down`: nothing is being backed up. */
+export const CLUSTER_STATES = ['ok', 'degraded', 'down'] as const;
+export type ClusterState = (typeof CLUSTER_STATES)[number];
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly state: ClusterState;
+  readonly problems: readonly string[];
+  readonly leader: LeaderView | null;
+  readonly coordinators: readonly CoordinatorStatus[];
+  readonly nodes: readonly NodeStatus[];
+  /** The last complete one. */
+  readonly lastSnapshot: SnapshotSummary | null;
+  readonly copiesRequired: number;
+  /** Times of the first and the last snapshot that can be restored; null if there is none. */
+  readonly recoverable: { readonly fromUs: bigint; readonly toUs: bigint } | null;
+  readonly coordination: 'etcd' | 'embedded';
+  readonly coordinationReachable: boolean;
+}
