@@ -90,6 +90,12 @@ export const ERROR_CODES = {
     retryable: false,
   },
   'TM-PG-004': { meaning: 'a PostgreSQL query failed', remedy: 'See the message.', exitCode: 1, retryable: true },
+  'TM-PG-005': {
+    meaning: 'a replication slot is in use by another process',
+    remedy: 'Give each agent a slot of its own; see pg_replication_slots.',
+    exitCode: 1,
+    retryable: true,
+  },
   'TM-WAL-001': {
     meaning: 'an LSN is malformed or out of range',
     remedy: 'An LSN looks like 16/B374D848.',
@@ -121,10 +127,10 @@ export const ERROR_CODES = {
     retryable: false,
   },
   'TM-WAL-006': {
-    meaning: 'WAL arrived that does not join what is held',
-    remedy: 'None needed: it is asked for again from where it stopped.',
+    meaning: 'the copies hold WAL that this server never had',
+    remedy: 'The server lost its last WAL or another one was promoted: see which of its timelines goes on.',
     exitCode: 1,
-    retryable: true,
+    retryable: false,
   },
   'TM-REPO-001': {
     meaning: 'a repository cannot be opened',

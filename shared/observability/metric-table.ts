@@ -129,6 +129,21 @@ export const METRICS = {
     help: 'WAL sent to leaders, compressed.',
     labels: [],
   },
+  tidemark_agent_flush_lsn_bytes: {
+    type: 'gauge',
+    help: "PostgreSQL's flush position as the stream tells it, as a number of bytes.",
+    labels: [],
+  },
+  tidemark_agent_sent_lsn_bytes: {
+    type: 'gauge',
+    help: 'End of the WAL sent to the leader, as a number of bytes.',
+    labels: [],
+  },
+  tidemark_agent_acknowledged_lsn_bytes: {
+    type: 'gauge',
+    help: 'What the leader acknowledged as durable, as a number of bytes.',
+    labels: [],
+  },
   tidemark_agent_slot_retained_bytes: { type: 'gauge', help: 'WAL that the slot makes PostgreSQL keep.', labels: [] },
 } as const satisfies Record<`tidemark_${string}`, MetricKind>;
 

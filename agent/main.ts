@@ -1,0 +1,119 @@
+#!/usr/bin/env node
+import path from 'node:path';
+import { ZstdPool } from '../shared/compression/zstd-pool.ts';
+import { loadConfig } from '../shared/config/load-config.ts';
+import { systemClock } from '../shared/lifecycle/clock.ts';
+import { exitWithError, packageVersion, parseProcessOptions } from '../shared/lifecycle/process-options.ts';
+import { runProcess } from '../shared/lifecycle/run-process.ts';
+import type { Service } from '../shared/lifecycle/service.ts';
+import { ObservabilityHttp } from '../shared/observability/http.ts';
+import { createLogger, type Logger } from '../shared/observability/logger.ts';
+import { Metrics } from '../shared/observability/metrics.ts';
+import { protocol } from '../shared/rpc/proto.ts';
+import { RpcServer } from '../shared/rpc/server.ts';
+import { agentConfigSchema, type AgentConfig } from './config/agent-config.ts';
+import { AgentMetrics } from './metrics/agent-metrics.ts';
+import { InstanceReader } from './postgres/instance-reader.ts';
+import { SqlClient } from './postgres/sql-client.ts';
+import { Registration } from './registration/registration.ts';
+import { AgentService } from './rpc/agent-service.ts';
+import { RpcService } from './rpc/rpc-service.ts';
+import { TermGuard } from './term-guard/term-guard.ts';
+
+const PROGRAM = 'tidemark-agent';
+
+function readConfig(): AgentConfig {
+  try {
+    const { configFile, check } = parseProcessOptions(PROGRAM, process.argv.slice(2));
+    const config = loadConfig({
+      schema: agentConfigSchema,
+      file: configFile ?? undefined,
+      environment: process.env,
+    });
+    if (check) {
+      process.stdout.write('The configuration is right.\n');
+      process.exit(0);
+    }
+    return config;
+  } catch (error) {
+    return exitWithError(PROGRAM, error);
+  }
+}
+
+async function start(config: AgentConfig, logger: Logger, closers: (() => Promise<void>)[]): Promise<Service[]> {
+  const metrics = new Metrics();
+  metrics.set('tidemark_build_info', { version: packageVersion(), process: 'agent' }, 1);
+  const agentMetrics = new AgentMetrics(metrics, logger);
+  const terms = await TermGuard.open(path.resolve(config.state_directory));
+  const sql = new SqlClient({ ...config.postgres, passwordFile: config.postgres.password_file });
+  closers.push(() => sql.close());
+  const server = new RpcServer({ tls: config.tls, insecure: config.insecure });
+  const services: Service[] = [];
+  let address = config.advertise ?? '';
+  const instance = new InstanceReader(sql, {
+    node: config.node,
+    instance: config.instance ?? config.node,
+    slot: config.slot,
+    dataDirectory: config.postgres.data_directory ?? null,
+    advertisedAddress: () => address,
+    highestTerm: () => terms.highest,
+  });
+
+  const problems: string[] = [];
+  if (config.metrics.listen !== undefined) {
+    const http = new ObservabilityHttp({
+      metrics,
+      insecure: config.metrics.insecure,
+      health: () => ({ ok: problems.length === 0, problems }),
+    });
+    logger.info({ address: await http.listen(config.metrics.listen) }, 'metrics and health');
+    services.push(http);
+  }
+
+  if (!config.restore_only) {
+    const pool = new ZstdPool({ workers: config.wal.workers, level: config.wal.compression_level });
+    closers.push(() => pool.close());
+    const agent = new AgentService({
+      postgres: { ...config.postgres, passwordFile: config.postgres.password_file },
+      sql,
+      slot: config.slot,
+      pool,
+      coalesceMs: config.wal.coalesce_ms,
+      clock: systemClock,
+      instance,
+      terms,
+      observer: agentMetrics,
+    });
+    server.addService(protocol.Agent.service, { ...agent.handlers() });
+    services.push({ name: 'wal', run: (signal) => agent.run(signal) });
+  }
+
+  const listening = await server.listen(config.listen);
+  address = config.advertise ?? listening;
+  logger.info({ address: listening, advertised: address, node: config.node }, 'listening');
+  services.push(new RpcService(server));
+
+  if (!config.restore_only && config.coordinators.length > 0) {
+    const describe = async () => {
+      const described = await instance.describe();
+      agentMetrics.instance(described);
+      problems.splice(0, problems.length, ...(described.problem === '' ? [] : [described.problem]));
+      return described;
+    };
+    services.push(
+      new Registration({ addresses: config.coordinators, tls: config.tls, describe, clock: systemClock, logger }),
+    );
+  }
+  return services;
+}
+
+const config = readConfig();
+const logger = createLogger({ name: 'agent', level: config.log.level });
+const closers: (() => Promise<void>)[] = [];
+await runProcess({
+  logger,
+  start: () => start(config, logger, closers),
+  close: async () => {
+    for (const close of closers.reverse()) await close();
+  },
+});

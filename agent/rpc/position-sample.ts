@@ -1,0 +1,60 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { lsn, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { SqlClient } from '../postgres/sql-client.ts';
+
+export interface PositionSample {
+  /** Every record that was inserted before the reading ends at or before it. */
+  readonly insertLsn: Lsn;
+  readonly timeline: number;
+  readonly systemIdentifier: string;
+}
+
+interface SampleRow {
+  in_recovery: boolean;
+  insert_lsn: string | null;
+  timeline: number | null;
+  system_identifier: string;
+  block_bytes: number;
+  segment_bytes: number;
+}
+
+const SAMPLE_SQL = `
+  SELECT pg_is_in_recovery() AS in_recovery,
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,
+    CASE WHEN NOT pg_is_in_recovery()
+      THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
+    (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+    current_setting('wal_block_size')::int AS block_bytes,
+    (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes`;
+
+const PAGE_HEADER_BYTES = 24n;
+const FIRST_PAGE_HEADER_BYTES = 40n;
+
+/**
+ * Reads where the next record will be inserted.
+ * @throws TidemarkError TM-PG-002 for a server in recovery, which inserts nothing; TM-PG-001, TM-PG-004
+ */
+export async function samplePosition(sql: SqlClient): Promise<PositionSample> {
+  const [row] = await sql.query<SampleRow>('reading the WAL position', SAMPLE_SQL);
+  if (row === undefined) throw new TidemarkError('TM-PG-004', 'reading the WAL position gave no row');
+  if (row.in_recovery || row.insert_lsn === null || row.timeline === null) {
+    throw new TidemarkError('TM-PG-002', 'a server in recovery has no WAL insert position', {
+      hint: "Ask the agent of the node's primary.",
+    });
+  }
+  return {
+    insertLsn: beforePageHeader(parseLsn(row.insert_lsn), row.block_bytes, row.segment_bytes),
+    timeline: row.timeline,
+    systemIdentifier: row.system_identifier,
+  };
+}
+
+/**
+ * PostgreSQL names a position at a page's start by the first byte after the page's header, which is not written before a record follows.
+ * This gives the page's start, which a stream reaches without that record.
+ */
+export function beforePageHeader(position: Lsn, blockBytes: number, segmentBytes: number): Lsn {
+  if (position % BigInt(segmentBytes) === FIRST_PAGE_HEADER_BYTES) return lsn(position - FIRST_PAGE_HEADER_BYTES);
+  if (position % BigInt(blockBytes) === PAGE_HEADER_BYTES) return lsn(position - PAGE_HEADER_BYTES);
+  return position;
+}

@@ -1,0 +1,42 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { ReplicationConnection } from './replication-connection.ts';
+
+export interface TimelineHistoryFile {
+  readonly timeline: number;
+  /** The .history file, verbatim. */
+  readonly content: Buffer;
+}
+
+/**
+ * The history of a timeline and of each of its ancestors that has one; timeline 1 has none.
+ * @throws TidemarkError TM-WAL-003 if the timeline's own is missing: nothing could be restored on it
+ */
+export async function readTimelineHistories(
+  connection: ReplicationConnection,
+  timeline: number,
+): Promise<TimelineHistoryFile[]> {
+  if (timeline === 1) return [];
+  const own = await connection.timelineHistory(timeline);
+  if (own === null) {
+    throw new TidemarkError('TM-WAL-003', `PostgreSQL has no history file of timeline ${timeline}`, {
+      hint: 'Check that the server is on this timeline, and put the .history file back into pg_wal.',
+    });
+  }
+  const histories: TimelineHistoryFile[] = [];
+  for (const ancestor of ancestorsOf(own)) {
+    // An ancestor's own file says nothing that this one does not; a server may have lost it.
+    const content = ancestor === 1 ? null : await connection.timelineHistory(ancestor);
+    if (content !== null) histories.push({ timeline: ancestor, content });
+  }
+  return [...histories, { timeline, content: own }];
+}
+
+/** The first number of each line that is not empty or a comment. */
+function ancestorsOf(history: Buffer): number[] {
+  return history
+    .toString('utf8')
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s/.exec(line)?.[1])
+    .filter((number) => number !== undefined)
+    .map(Number);
+}

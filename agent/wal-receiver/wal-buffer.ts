@@ -1,0 +1,203 @@
+import { assert } from '../../shared/errors/assert.ts';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { advanceLsn, formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import { FRAME_CONTENT_BYTES_MAX } from '../../shared/wal/change-set.ts';
+
+/** A contiguous run of WAL in a buffer that goes back to its WalBuffer by `release`. */
+export interface WalRun {
+  readonly startLsn: Lsn;
+  readonly endLsn: Lsn;
+  readonly bytes: Buffer;
+}
+
+export interface WalBufferOptions {
+  /** Position of the first byte that will be appended. */
+  readonly startLsn: Lsn;
+  /** Buffers of 1 MiB; at least 3. All the memory that is ever used. */
+  readonly buffers: number;
+  /** A run that is not full is given out no sooner than this after the one before. */
+  readonly coalesceMs: number;
+  readonly clock: Clock;
+  /** Called when there is room for nothing more than what may be on its way already, and when there is room again. */
+  readonly onFull: () => void;
+  readonly onRoom: () => void;
+}
+
+interface FillingRun {
+  readonly buffer: Buffer;
+  readonly startLsn: Lsn;
+  usedBytes: number;
+  /** Monotonic. */
+  readonly startedAtMs: number;
+}
+
+/**
+ * Stands between the socket, which is not to be kept waiting, and the compression. Bytes are copied in once; a run never crosses a
+ * multiple of 1 MiB, and so never a segment's boundary. What is appended is what is taken, in order, nothing left out.
+ */
+export class WalBuffer {
+  readonly #options: WalBufferOptions;
+  readonly #free: Buffer[] = [];
+  readonly #ready: WalRun[] = [];
+  readonly #lent = new Map<ArrayBufferLike, Buffer>();
+  #made = 0;
+  #filling: FillingRun | null = null;
+  #endLsn: Lsn;
+  #serverEndLsn: Lsn;
+  #takenAtMs: number;
+  #ended = false;
+  #failure: Error | null = null;
+  #full = false;
+  #wake: () => void = () => undefined;
+
+  constructor(options: WalBufferOptions) {
+    assert(options.buffers >= 3, 'one buffer fills, one is spare, one is worked on');
+    this.#options = options;
+    this.#endLsn = options.startLsn;
+    this.#serverEndLsn = options.startLsn;
+    this.#takenAtMs = options.clock.monotonicMs() - options.coalesceMs;
+  }
+
+  /** End of what was appended. */
+  get endLsn(): Lsn {
+    return this.#endLsn;
+  }
+
+  /**
+   * Copies the bytes in.
+   * @param serverEndLsn how far the server has more to send
+   * @throws TidemarkError TM-WAL-003 if they do not follow what was appended before
+   */
+  append(startLsn: Lsn, bytes: Uint8Array, serverEndLsn: Lsn): void {
+    if (startLsn !== this.#endLsn) {
+      throw new TidemarkError(
+        'TM-WAL-003',
+        `PostgreSQL sent WAL from ${formatLsn(startLsn)} on, where ${formatLsn(this.#endLsn)} was to follow`,
+      );
+    }
+    this.#serverEndLsn = serverEndLsn;
+    for (let done = 0; done < bytes.byteLength;) {
+      const run = (this.#filling ??= this.#startRun());
+      const roomBytes = roomAfter(run.startLsn) - run.usedBytes;
+      const part = bytes.subarray(done, done + roomBytes);
+      run.buffer.set(part, run.usedBytes);
+      run.usedBytes += part.byteLength;
+      done += part.byteLength;
+      this.#endLsn = advanceLsn(this.#endLsn, part.byteLength);
+      if (part.byteLength === roomBytes) this.#finishRun(run);
+    }
+    if (!this.#full && this.#spareBuffers() <= 1) {
+      this.#full = true;
+      this.#options.onFull();
+    }
+  }
+
+  /** No more will be appended; what is there can still be taken. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** What is there can still be taken; then `take` throws this. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.end();
+  }
+
+  /**
+   * The next run: a full one at once; one that is not full when nothing more is waiting at the server and the coalescing time has
+   * passed. Null after the end.
+   * @throws the error given to `fail`; the signal's reason
+   */
+  async take(signal: AbortSignal): Promise<WalRun | null> {
+    while (true) {
+      signal.throwIfAborted();
+      const run = this.#ready.shift();
+      if (run !== undefined) return this.#handOut(run);
+      const waitMs = this.#waitMs();
+      if (waitMs !== null && waitMs <= 0) {
+        const filling = this.#filling;
+        assert(filling !== null, 'only bytes that are there can be due');
+        this.#finishRun(filling);
+        continue;
+      }
+      if (this.#ended && this.#filling === null) {
+        if (this.#failure !== null) throw this.#failure;
+        return null;
+      }
+      await this.#changed(waitMs, signal);
+    }
+  }
+
+  /** Gives a run's buffer back. */
+  release(run: WalRun): void {
+    const whole = this.#lent.get(run.bytes.buffer);
+    assert(whole !== undefined, 'a run is released once');
+    this.#lent.delete(run.bytes.buffer);
+    this.#free.push(whole);
+    if (this.#full && this.#spareBuffers() > 1) {
+      this.#full = false;
+      this.#options.onRoom();
+    }
+  }
+
+  #handOut(run: WalRun): WalRun {
+    this.#takenAtMs = this.#options.clock.monotonicMs();
+    return run;
+  }
+
+  /** Until the run that fills is to be given out as it is; null if there is none. */
+  #waitMs(): number | null {
+    const run = this.#filling;
+    if (run === null) return null;
+    if (this.#ended) return 0;
+    const since = this.#endLsn >= this.#serverEndLsn ? this.#takenAtMs : Math.max(this.#takenAtMs, run.startedAtMs);
+    return since + this.#options.coalesceMs - this.#options.clock.monotonicMs();
+  }
+
+  async #changed(waitMs: number | null, signal: AbortSignal): Promise<void> {
+    const settled = new AbortController();
+    try {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true, signal: settled.signal });
+        if (waitMs !== null) this.#options.clock.sleep(waitMs, settled.signal).then(resolve, () => resolve());
+      });
+    } finally {
+      settled.abort();
+    }
+  }
+
+  #startRun(): FillingRun {
+    const buffer = this.#free.pop() ?? this.#makeBuffer();
+    // Whoever waits has to look at the clock now; later bytes of this run change nothing for them until it is full.
+    this.#wake();
+    return { buffer, startLsn: this.#endLsn, usedBytes: 0, startedAtMs: this.#options.clock.monotonicMs() };
+  }
+
+  #makeBuffer(): Buffer {
+    assert(this.#made < this.#options.buffers, 'the socket is paused before the last buffer is used');
+    this.#made += 1;
+    return Buffer.allocUnsafeSlow(FRAME_CONTENT_BYTES_MAX);
+  }
+
+  #finishRun(run: FillingRun): void {
+    this.#lent.set(run.buffer.buffer, run.buffer);
+    this.#ready.push({
+      startLsn: run.startLsn,
+      endLsn: advanceLsn(run.startLsn, run.usedBytes),
+      bytes: run.buffer.subarray(0, run.usedBytes),
+    });
+    this.#filling = null;
+    this.#wake();
+  }
+
+  #spareBuffers(): number {
+    return this.#options.buffers - this.#made + this.#free.length;
+  }
+}
+
+function roomAfter(startLsn: Lsn): number {
+  return FRAME_CONTENT_BYTES_MAX - Number(startLsn % BigInt(FRAME_CONTENT_BYTES_MAX));
+}
