@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { clientProgram } from './postgres-binaries.ts';
 
@@ -62,29 +61,36 @@ export function installMissingPrograms(wanted: readonly DebianProgram[], say: (l
   return left;
 }
 
-/** Only the programs are wanted: no service is started by the installation, and no PostgreSQL cluster made. */
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+const NEW_CLUSTER_SETTINGS = '/etc/postgresql-common/createcluster.conf';
+
+/** Only the programs are wanted: the installation starts no service and makes no PostgreSQL cluster. */
 function installQuietly(packages: readonly string[]): void {
-  const written: string[] = [];
-  const writeUnlessThere = (file: string, content: string, mode: number) => {
-    if (existsSync(file)) return;
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, content, { mode });
-    written.push(file);
-  };
+  const noPolicy = !existsSync(SERVICE_POLICY);
+  let clusterSettings: string | undefined;
   try {
-    writeUnlessThere('/usr/sbin/policy-rc.d', '#!/bin/sh\nexit 101\n', 0o755);
-    writeUnlessThere('/etc/postgresql-common/createcluster.d/no-main.conf', 'create_main_cluster = false\n', 0o644);
-    const install = ['install', '-y', '--no-install-recommends', ...packages];
-    if (!aptGet(install)) {
-      aptGet(['update']);
-      aptGet(install);
+    if (noPolicy) writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+    if (packages.some((name) => /^postgresql-\d+$/.test(name))) {
+      install(['postgresql-common']);
+      clusterSettings = readFileSync(NEW_CLUSTER_SETTINGS, 'utf8');
+      writeFileSync(NEW_CLUSTER_SETTINGS, `${clusterSettings}\ncreate_main_cluster = false\n`);
     }
+    install(packages);
   } finally {
-    for (const file of written) rmSync(file, { force: true });
+    if (clusterSettings !== undefined) writeFileSync(NEW_CLUSTER_SETTINGS, clusterSettings);
+    if (noPolicy) rmSync(SERVICE_POLICY, { force: true });
   }
   if (packages.includes('etcd-server') && existsSync('/run/systemd/system')) {
     spawnSync('systemctl', ['disable', '--now', 'etcd'], { stdio: 'ignore' });
   }
+}
+
+function install(packages: readonly string[]): void {
+  const args = ['install', '-y', '--no-install-recommends', ...packages];
+  if (aptGet(args)) return;
+  // the package lists may be missing or old
+  aptGet(['update']);
+  aptGet(args);
 }
 
 function aptGet(args: readonly string[]): boolean {

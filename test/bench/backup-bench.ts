@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { debianProgram, type DebianProgram } from '../support/debian-packages.ts';
+import { runToEnd } from '../support/child-process.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { directoryBytes, makeData } from './bench-data.ts';
+import { benchRow, type BenchRow } from './bench-row.ts';
+import { ProcessMeter } from './process-meter.ts';
+
+const TIMEOUT_MS = 600_000;
+
+/** A full base backup of the same database by each tool. */
+export async function runBackupBench(dataBytes: number, say: (line: string) => void): Promise<BenchRow[]> {
+  await using server = await PostgresServer.create({
+    major: 15,
+    name: 'bench',
+    settings: {
+      max_wal_size: '8GB',
+      shared_buffers: '512MB',
+      autovacuum: 'off',
+      archive_mode: 'on',
+      archive_command: "'true'",
+    },
+  });
+  say(`making ${Math.round(dataBytes / 1e6)} MB of data`);
+  await makeData(server, dataBytes);
+  const bytes = directoryBytes(path.join(server.dataDirectory, 'base'));
+  const rows: BenchRow[] = [];
+  say('pg_basebackup');
+  rows.push(await measure(bytes, 'pg_basebackup', 'pg_basebackup', (target) => basebackupArguments(server, target)));
+  say('pgBackRest, zst level 3, 2 processes');
+  rows.push(await backrest(server, bytes));
+  return rows;
+}
+
+function basebackupArguments(server: PostgresServer, target: string): string[] {
+  return [
+    `--pgdata=${target}/backup`,
+    '--checkpoint=fast',
+    '--wal-method=none',
+    `--host=${server.socketDirectory}`,
+    `--port=${server.port}`,
+    '--username=postgres',
+  ];
+}
+
+async function backrest(server: PostgresServer, bytes: number): Promise<BenchRow> {
+  await using directory = TemporaryDirectory.create('backrest');
+  const configuration = path.join(directory.path, 'pgbackrest.conf');
+  for (const name of ['repo', 'log', 'lock', 'spool']) directory.subdirectory(name);
+  writeFileSync(
+    configuration,
+    `[global]
+repo1-path=${directory.path}/repo
+log-path=${directory.path}/log
+lock-path=${directory.path}/lock
+spool-path=${directory.path}/spool
+log-level-console=warn
+log-level-file=off
+compress-type=zst
+compress-level=3
+process-max=2
+start-fast=y
+archive-check=n
+[bench]
+pg1-path=${server.dataDirectory}
+pg1-socket-path=${server.socketDirectory}
+pg1-port=${server.port}
+pg1-user=postgres
+`,
+  );
+  const common = [`--config=${configuration}`, '--stanza=bench'];
+  await runToEnd({
+    name: 'pgbackrest stanza-create',
+    command: debianProgram('pgbackrest'),
+    directory: directory.path,
+    args: [...common, 'stanza-create'],
+  });
+  return await measure(
+    bytes,
+    'pgBackRest zst 3, 2 processes',
+    'pgbackrest',
+    () => [...common, '--type=full', 'backup'],
+    `${directory.path}/repo`,
+  );
+}
+
+async function measure(
+  bytes: number,
+  tool: string,
+  program: DebianProgram,
+  args: (target: string) => string[],
+  storedIn?: string,
+): Promise<BenchRow> {
+  await using directory = TemporaryDirectory.create('backup');
+  const target = directory.subdirectory('target');
+  using meter = ProcessMeter.ofDirectory(directory.path);
+  const startedAt = performance.now();
+  await runToEnd(
+    { name: program, command: debianProgram(program), directory: directory.path, args: args(target) },
+    TIMEOUT_MS,
+  );
+  return benchRow({
+    benchmark: 'backup',
+    tool,
+    bytes,
+    durationMs: performance.now() - startedAt,
+    storedBytes: directoryBytes(storedIn ?? target),
+    processes: [{ name: program, ...meter.usage() }],
+  });
+}

@@ -1,0 +1,72 @@
+import { debianProgram } from '../support/debian-packages.ts';
+import { ChildProcess, describeExit } from '../support/child-process.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { directoryBytes, makeWal } from './bench-data.ts';
+import { benchRow, type BenchRow } from './bench-row.ts';
+import { ProcessMeter } from './process-meter.ts';
+
+/** How fast WAL that is already there is caught up with: pg_receivewal, plain and with lz4, and Tidemark with two durable copies. */
+export async function runWalBench(walBytes: number, say: (line: string) => void): Promise<BenchRow[]> {
+  await using server = await PostgresServer.create({
+    major: 15,
+    name: 'bench',
+    settings: { wal_keep_size: '16GB', max_wal_size: '4GB', shared_buffers: '512MB', autovacuum: 'off' },
+  });
+  const slots = ['plain', 'lz4'] as const;
+  for (const slot of slots) await server.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
+  const startLsn = await server.value('SELECT restart_lsn::text FROM pg_replication_slots LIMIT 1');
+  say(`making ${Math.round(walBytes / 1e6)} MB of WAL`);
+  await makeWal(server, walBytes, startLsn);
+  await server.query('SELECT pg_switch_wal()');
+  await server.query('CHECKPOINT');
+  const endLsn = await server.value('SELECT pg_current_wal_flush_lsn()::text');
+  // readers stop when they see something beyond the end
+  await server.query("SELECT pg_logical_emit_message(false, 'bench', repeat('x', 1000000)), pg_switch_wal()");
+  const bytes = Number(await server.value('SELECT $1::pg_lsn - $2::pg_lsn', [endLsn, startLsn]));
+
+  const rows: BenchRow[] = [];
+  for (const slot of slots) {
+    say(`pg_receivewal, ${slot}`);
+    rows.push(await receiveWal(server, slot, endLsn, bytes));
+  }
+  return rows;
+}
+
+async function receiveWal(
+  server: PostgresServer,
+  slot: 'plain' | 'lz4',
+  endLsn: string,
+  bytes: number,
+): Promise<BenchRow> {
+  await using directory = TemporaryDirectory.create('receive');
+  const target = directory.subdirectory('wal');
+  using meter = ProcessMeter.ofDirectory(directory.path);
+  const startedAt = performance.now();
+  await using child = await ChildProcess.start({
+    name: 'pg_receivewal',
+    command: debianProgram('pg_receivewal'),
+    directory: directory.path,
+    args: [
+      `--directory=${target}`,
+      `--slot=${slot}`,
+      `--endpos=${endLsn}`,
+      '--no-loop',
+      `--host=${server.socketDirectory}`,
+      `--port=${server.port}`,
+      '--username=postgres',
+      `--compress=${slot === 'plain' ? 'none' : 'lz4'}`,
+    ],
+  });
+  const exit = await child.exited;
+  const durationMs = performance.now() - startedAt;
+  if (exit.code !== 0) throw new Error(`pg_receivewal: ${describeExit(exit)}\n${child.logTail()}`);
+  return benchRow({
+    benchmark: 'wal',
+    tool: `pg_receivewal ${slot}`,
+    bytes,
+    durationMs,
+    storedBytes: directoryBytes(target),
+    processes: [{ name: 'pg_receivewal', ...meter.usage() }],
+  });
+}
