@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
+import { reachableCheckout } from './reachable-checkout.ts';
 
 export type PostgresMajor = 15 | 16 | 17 | 18;
 
@@ -14,8 +14,6 @@ export interface PostgresBinaries {
   /** Holds postgres, initdb and pg_ctl. */
   readonly binDirectory: string;
 }
-
-const require = createRequire(import.meta.url);
 
 /**
  * The server programs of the npm platform package, else of Debian.
@@ -52,12 +50,8 @@ function packageName(major: PostgresMajor): string {
 }
 
 function packageDirectory(major: PostgresMajor): string | null {
-  try {
-    // dist/index.js is what the package exports
-    return path.dirname(path.dirname(require.resolve(packageName(major))));
-  } catch {
-    return null;
-  }
+  const directory = path.join(reachableCheckout().root, 'node_modules', packageName(major));
+  return existsSync(path.join(directory, 'native/bin/postgres')) ? directory : null;
 }
 
 /** npm may have been told not to run install scripts; the shared libraries' links are made by one. */

@@ -133,7 +133,6 @@ export class PostgresServer implements AsyncDisposable {
       command: path.join(this.binDirectory, 'postgres'),
       args: ['-D', this.dataDirectory],
       directory: this.#directory.path,
-      env: { LD_LIBRARY_PATH: path.join(path.dirname(this.binDirectory), 'lib') },
     });
     this.#process = child;
     await child.waitUntil('it answers', async () => {

@@ -11,6 +11,9 @@ import { giveToUnprivilegedUser } from './unprivileged-user.ts';
 // A Unix socket's path has room for 107 bytes, and `.s.PGSQL.65535` is one name in a directory of ours.
 const BASE_PATH_LENGTH_MAX = 40;
 
+/** A copy of the checkout in the temporary root; belongs to no test. See reachable-checkout.ts. */
+export const CHECKOUT_COPY = 'checkout';
+
 let root: string | undefined;
 let counter = 0;
 
@@ -18,7 +21,7 @@ let counter = 0;
  * A directory that everything of this test run lies below. A reaper process removes it, and ends whatever still runs in it, when
  * this process is gone, even after SIGKILL.
  */
-function temporaryRoot(): string {
+export function temporaryRoot(): string {
   if (root === undefined) {
     const preferred = tmpdir();
     const base = preferred.length <= BASE_PATH_LENGTH_MAX && writable(preferred) ? preferred : '/tmp';
@@ -82,7 +85,9 @@ export function leftovers(): string[] {
   if (root === undefined || !existsSync(root)) return [];
   return [
     ...processesBelow(root).map(({ pid, command, directory }) => `process ${pid} in ${directory}: ${command}`),
-    ...readdirSync(root).map((name) => `directory ${path.join(root ?? '', name)}`),
+    ...readdirSync(root)
+      .filter((name) => name !== CHECKOUT_COPY)
+      .map((name) => `directory ${path.join(root ?? '', name)}`),
   ];
 }
 
