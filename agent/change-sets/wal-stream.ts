@@ -144,7 +144,7 @@ export class WalStream {
 
   /**
    * The change sets, in order, without a gap; ends when the timeline ends. To be iterated once.
-   * @throws TidemarkError TM-WAL-003, TM-WAL-006, TM-WAL-002, TM-PG-001, TM-PG-005
+   * @throws TidemarkError TM-WAL-003, TM-WAL-007, TM-WAL-002, TM-PG-001, TM-PG-005
    */
   async *changeSets(): AsyncIterable<ChangeSet> {
     while (true) {

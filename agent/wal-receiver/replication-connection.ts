@@ -94,7 +94,7 @@ export class ReplicationConnection {
 
   /**
    * Streams until the timeline ends, which gives the next one, or the server ends the stream (null).
-   * @throws TidemarkError TM-WAL-003 if the WAL is gone, TM-WAL-006 if the server's history is another one, TM-PG-001 if the
+   * @throws TidemarkError TM-WAL-003 if the WAL is gone, TM-WAL-007 if the server's history is another one, TM-PG-001 if the
    *   connection breaks, TM-PG-005 while another process uses the slot
    */
   async stream(request: StreamRequest): Promise<NextTimeline | null> {
@@ -186,7 +186,7 @@ function streamError(error: unknown, what: string): TidemarkError {
     });
   }
   if (/is ahead of the WAL flush position|is not in this server's history/.test(message)) {
-    return new TidemarkError('TM-WAL-006', `${what}: ${message}`, { cause: error });
+    return new TidemarkError('TM-WAL-007', `${what}: ${message}`, { cause: error });
   }
   return toPostgresError(error, what);
 }

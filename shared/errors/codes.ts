@@ -127,6 +127,12 @@ export const ERROR_CODES = {
     retryable: false,
   },
   'TM-WAL-006': {
+    meaning: 'WAL arrived that does not join what is held',
+    remedy: 'None needed: it is asked for again from where it stopped.',
+    exitCode: 1,
+    retryable: true,
+  },
+  'TM-WAL-007': {
     meaning: 'the copies hold WAL that this server never had',
     remedy: 'The server lost its last WAL or another one was promoted: see which of its timelines goes on.',
     exitCode: 1,

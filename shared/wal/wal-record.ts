@@ -1,4 +1,5 @@
 import type { Lsn } from '../postgres/lsn.ts';
+import type { RecordFragments } from './record-fragments.ts';
 
 /** Resource managers whose records mean something here; their numbers are the same in PostgreSQL 13 to 18. */
 export const RESOURCE_MANAGER = {
@@ -9,7 +10,21 @@ export const RESOURCE_MANAGER = {
   standby: 8,
 } as const;
 
-/** One WAL record's header, as read; see src/include/access/xlogrecord.h. */
+/** Numbers of resource managers: the built-in ones are at most this, extensions have the range from 128 on. */
+export const RESOURCE_MANAGER_BUILT_IN_MAX = 21;
+export const RESOURCE_MANAGER_CUSTOM_MIN = 128;
+
+/** Kinds of records of the resource manager `xlog` (info without its low four bits). */
+export const XLOG_RECORD = {
+  switch: 0x40,
+  overwriteContrecord: 0xd0,
+} as const;
+
+export const RECORD_HEADER_BYTES = 24;
+/** PostgreSQL refuses to write a longer one; src/include/access/xlogrecord.h, XLogRecordMaxSize. */
+export const RECORD_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** One WAL record; see src/include/access/xlogrecord.h. */
 export interface WalRecord {
   /** Where the record starts. */
   readonly lsn: Lsn;
@@ -23,4 +38,9 @@ export interface WalRecord {
   readonly info: number;
   /** With its header, without page headers in between. */
   readonly totalLength: number;
+  /**
+   * Its blocks and the extent of its main data, read when asked for. Call it only within `onRecord`.
+   * @throws TidemarkError TM-WAL-002 if they cannot be read
+   */
+  fragments(): RecordFragments;
 }

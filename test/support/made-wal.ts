@@ -57,3 +57,21 @@ export function madeChangeSet(
     events: [],
   };
 }
+
+/** Stands in for a ZstdPool where frames are {@link storedFrame}s. */
+export const storedCodec = {
+  async compress(content: Buffer): Promise<{ frame: Buffer; contentSha256: Buffer }> {
+    return { frame: storedFrame(content), contentSha256: createHash('sha256').update(content).digest() };
+  },
+  async decompress(frame: Buffer, contentBytes: number): Promise<Buffer> {
+    const blocks: Buffer[] = [];
+    for (let offset = 9; offset < frame.length;) {
+      const blockBytes = frame.readUIntLE(offset, 3) >> 3;
+      blocks.push(frame.subarray(offset + 3, offset + 3 + blockBytes));
+      offset += 3 + blockBytes;
+    }
+    const content = Buffer.concat(blocks);
+    if (content.length !== contentBytes) throw new Error(`the frame holds ${content.length} bytes`);
+    return content;
+  },
+};

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FlushPosition } from '../../../agent/change-sets/flush-position.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../shared/postgres/lsn.ts';
 

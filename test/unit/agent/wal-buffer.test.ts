@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { WalBuffer } from '../../../agent/wal-receiver/wal-buffer.ts';
 import type { Clock } from '../../../shared/lifecycle/clock.ts';
 import { advanceLsn, lsn, type Lsn } from '../../../shared/postgres/lsn.ts';
@@ -55,13 +55,13 @@ describe('WalBuffer', () => {
         fc.infiniteStream(fc.boolean()),
         async (offset, sizes, takes) => {
           const startLsn = lsn(BigInt(16 * MIB + offset));
-          let full = false;
+          const socket = { paused: false };
           const { buffer } = bufferAt(startLsn, {
             onFull: () => {
-              full = true;
+              socket.paused = true;
             },
             onRoom: () => {
-              full = false;
+              socket.paused = false;
             },
           });
           let takenLsn = startLsn;
@@ -77,7 +77,7 @@ describe('WalBuffer', () => {
             return true;
           };
           for (const size of sizes) {
-            while (full) await takeOne();
+            while (socket.paused) await takeOne();
             const serverEndLsn = advanceLsn(buffer.endLsn, size);
             buffer.append(buffer.endLsn, walAt(buffer.endLsn, size), serverEndLsn);
             if (takes.next().value === true) await takeOne();

@@ -1,0 +1,275 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { ErrorCode } from '../../shared/errors/codes.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { Instance } from '../../shared/postgres/instance.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
+import type { BackupManifest } from '../../shared/repository/backup-manifest.ts';
+import {
+  type FrameCompressor,
+  type FrameDecompressor,
+  readBackupManifest,
+} from '../../shared/repository/backup-manifest-file.ts';
+import { nodePrefix } from '../../shared/repository/layout.ts';
+import type { Repository } from '../../shared/repository/repository.ts';
+import type { Channel } from '../../shared/rpc/channel.ts';
+import { callStream } from '../../shared/rpc/streams.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { Leadership } from '../coordination/coordination.ts';
+import { type BaseBackupPart, baseBackupPart } from './base-backup-stream.ts';
+import { EventQueue } from './event-queue.ts';
+import { type BackupCopies, takeNodeBackup } from './node-backup.ts';
+
+/** A backup that is in the repository. */
+export interface BackupSummary {
+  readonly id: string;
+  readonly node: string;
+  readonly type: 'full';
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly startLsn: Lsn;
+  readonly stopLsn: Lsn;
+  readonly startedAtUs: number;
+  readonly finishedAtUs: number;
+  /** Of the database's files. */
+  readonly bytes: number;
+  readonly storedBytes: number;
+  readonly files: number;
+  readonly serverVersionNum: number;
+  readonly pagesVerified: number;
+  readonly badFiles: readonly string[];
+  /** That are known to hold it. */
+  readonly dataCenters: readonly string[];
+}
+
+export type BackupEvent =
+  | {
+      readonly kind: 'progress';
+      readonly node: string;
+      /** copy, wal, copies */
+      readonly phase: string;
+      readonly bytesDone: number;
+      /** 0 when not known. */
+      readonly bytesTotal: number;
+    }
+  | { readonly kind: 'backup'; readonly backup: BackupSummary };
+
+export interface BackupRequest {
+  /** Empty: all. */
+  readonly nodes: readonly string[];
+  readonly type: 'full';
+}
+
+/** As much of Membership as backups need. */
+export interface BackupMembership {
+  nodes(): readonly { readonly node: string; readonly systemIdentifier: string }[];
+  primary(node: string): Instance | null;
+}
+
+export interface BackupMetrics {
+  finished(node: string, durationMs: number, bytes: number, storedBytes: number): void;
+  failed(node: string, code: ErrorCode): void;
+}
+
+export interface BackupServiceOptions {
+  readonly coordinatorId: string;
+  readonly repository: Repository;
+  readonly membership: BackupMembership;
+  readonly copies: BackupCopies;
+  readonly walFirstLsn: (stream: WalStreamKey) => Lsn | null;
+  /** Opens a connection to an agent of its own for each backup. */
+  readonly dial: (address: string) => Channel;
+  /** A new name, increasing over leaders. */
+  readonly nextId: (leadership: Leadership) => Promise<string>;
+  readonly zstd: FrameCompressor & FrameDecompressor;
+  readonly clock: Clock;
+  readonly metrics: BackupMetrics;
+  /** Nodes that are backed up at a time. */
+  readonly nodesAtOnce: number;
+  /** Reading threads of the agent; 0: its default. */
+  readonly workers: number;
+  /** 0: the agent's default. */
+  readonly compressionLevel: number;
+}
+
+interface Target {
+  readonly node: string;
+  readonly systemIdentifier: string;
+}
+
+/**
+ * Takes base backups while this coordinator leads, and lists those that its repository holds. A backup has a manifest if and only
+ * if it is whole, and one node has at most one backup running.
+ */
+export class BackupService {
+  readonly #options: BackupServiceOptions;
+  readonly #running = new Set<string>();
+  /** Manifests never change, so a summary is read once. */
+  readonly #summaries = new Map<string, Omit<BackupSummary, 'dataCenters'>>();
+
+  constructor(options: BackupServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Backs nodes up. The other nodes' backups go on when one fails; the first failure is thrown at the end. Leaving the
+   * iteration early aborts what is running.
+   * @throws TidemarkError TM-USAGE-001 for a node that is not known, TM-BACKUP-001, TM-RPC-*
+   */
+  async *create(request: BackupRequest, leadership: Leadership, signal: AbortSignal): AsyncGenerator<BackupEvent> {
+    const targets = this.#targets(request.nodes);
+    const abandoned = new AbortController();
+    const all = AbortSignal.any([leadership.signal, signal, abandoned.signal]);
+    const events = new EventQueue<BackupEvent>();
+    const failures: unknown[] = [];
+    const worker = async (): Promise<void> => {
+      for (let target = targets.shift(); target !== undefined; target = targets.shift()) {
+        try {
+          await this.#backUp(target, leadership, all, events);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    };
+    const work = Promise.all(Array.from({ length: Math.max(1, this.#options.nodesAtOnce) }, worker)).then(() =>
+      events.end(failures[0] ?? null),
+    );
+    try {
+      yield* events.read();
+    } finally {
+      abandoned.abort(new TidemarkError('TM-BACKUP-001', 'the backup was abandoned by its caller'));
+      await work;
+    }
+  }
+
+  /** Every whole backup of every node, oldest first. */
+  async list(): Promise<readonly BackupSummary[]> {
+    const found: BackupSummary[] = [];
+    for (const { node, systemIdentifier } of this.#options.membership.nodes()) {
+      for await (const { path } of this.#options.repository.list(`${nodePrefix(node, systemIdentifier)}backups/`)) {
+        if (path.endsWith('/manifest.json.zst')) found.push(await this.#summary(path));
+      }
+    }
+    return found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  }
+
+  /** @throws TidemarkError TM-BACKUP-002 */
+  async get(id: string): Promise<BackupSummary> {
+    const backup = (await this.list()).find((candidate) => candidate.id === id);
+    if (backup === undefined) throw new TidemarkError('TM-BACKUP-002', `there is no base backup ${id}`);
+    return backup;
+  }
+
+  #targets(nodes: readonly string[]): Target[] {
+    const known = this.#options.membership.nodes();
+    const wanted = nodes.length === 0 ? known.map((target) => target.node) : [...new Set(nodes)];
+    if (wanted.length === 0) throw new TidemarkError('TM-BACKUP-001', 'no node has registered yet');
+    return wanted.map((node) => {
+      const target = known.find((candidate) => candidate.node === node);
+      if (target === undefined) {
+        throw new TidemarkError('TM-USAGE-001', `there is no node ${node}`, {
+          hint: `The nodes are: ${known.map((candidate) => candidate.node).join(', ')}.`,
+        });
+      }
+      return { node, systemIdentifier: target.systemIdentifier };
+    });
+  }
+
+  async #backUp(
+    target: Target,
+    leadership: Leadership,
+    signal: AbortSignal,
+    events: EventQueue<BackupEvent>,
+  ): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const { node } = target;
+    const beganMs = clock.monotonicMs();
+    try {
+      signal.throwIfAborted();
+      if (this.#running.has(node))
+        throw new TidemarkError('TM-BACKUP-001', `a base backup of ${node} is running already`);
+      this.#running.add(node);
+      try {
+        const backup = await this.#takeBackup(target, leadership, signal, events);
+        metrics.finished(node, clock.monotonicMs() - beganMs, backup.bytes, backup.storedBytes);
+        events.push({ kind: 'backup', backup });
+      } finally {
+        this.#running.delete(node);
+      }
+    } catch (error) {
+      metrics.failed(node, error instanceof TidemarkError ? error.code : 'TM-BACKUP-001');
+      throw error;
+    }
+  }
+
+  async #takeBackup(
+    target: Target,
+    leadership: Leadership,
+    signal: AbortSignal,
+    events: EventQueue<BackupEvent>,
+  ): Promise<BackupSummary> {
+    const { node } = target;
+    const instance = this.#options.membership.primary(node);
+    if (instance === null) throw new TidemarkError('TM-BACKUP-001', `no primary of ${node} is known`);
+    const id = await this.#options.nextId(leadership);
+    const channel = this.#options.dial(instance.advertisedAddress);
+    try {
+      const { manifest, dataCenters } = await takeNodeBackup({
+        ...this.#options,
+        ...target,
+        id,
+        signal,
+        parts: this.#parts(channel, id, leadership.term, signal),
+        onProgress: (phase, bytesDone, bytesTotal) =>
+          events.replace(node, { kind: 'progress', node, phase, bytesDone, bytesTotal }),
+      });
+      return { ...summaryOf(manifest), dataCenters };
+    } finally {
+      channel.close();
+    }
+  }
+
+  async *#parts(channel: Channel, id: string, term: bigint, signal: AbortSignal): AsyncGenerator<BaseBackupPart> {
+    const { coordinatorId, workers, compressionLevel } = this.#options;
+    const request = {
+      fence: { term: term.toString(), coordinatorId },
+      backupId: id,
+      workers,
+      compressionLevel,
+      fastCheckpoint: true,
+    };
+    for await (const message of callStream(channel.agent, 'TakeBaseBackup', request, { signal })) {
+      yield baseBackupPart(message);
+    }
+  }
+
+  async #summary(path: string): Promise<BackupSummary> {
+    let summary = this.#summaries.get(path);
+    if (summary === undefined) {
+      summary = summaryOf(await readBackupManifest(this.#options.repository, path, this.#options.zstd));
+      this.#summaries.set(path, summary);
+    }
+    return { ...summary, dataCenters: this.#options.copies.objectCopies(path) };
+  }
+}
+
+/** What a manifest says in short. */
+export function summaryOf(manifest: BackupManifest): Omit<BackupSummary, 'dataCenters'> {
+  const { id, node, type, systemIdentifier, timeline, startLsn, stopLsn, startedAtUs, finishedAtUs } = manifest;
+  return {
+    id,
+    node,
+    type,
+    systemIdentifier,
+    timeline,
+    startLsn,
+    stopLsn,
+    startedAtUs,
+    finishedAtUs,
+    bytes: manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    storedBytes: manifest.packs.reduce((sum, pack) => sum + pack.sizeBytes, 0),
+    files: manifest.files.length,
+    serverVersionNum: manifest.serverVersionNum,
+    pagesVerified: manifest.pagesVerified,
+    badFiles: manifest.files.filter((file) => (file.badBlocks?.length ?? 0) > 0).map((file) => file.path),
+  };
+}

@@ -1,0 +1,124 @@
+import { stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
+import { segmentName } from '../../shared/postgres/wal-segment.ts';
+import { journalSegmentPath, walSegmentPath } from '../../shared/repository/layout.ts';
+import { isErrno, syncDirectory } from '../../shared/repository/posix-paths.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import { hasEntriesAtMost, readEntries } from './entry-reader.ts';
+import { mergeFrames } from './merge-frames.ts';
+import { asProblem } from './storage-problem.ts';
+import { streamId } from './wal-positions.ts';
+import type { JournalFileEntry, StreamContext } from './wal-store.ts';
+import type { WalStream } from './wal-stream.ts';
+
+/** A segment whose frames hold less than this on average is written anew with its frames merged. */
+const FRAME_CONTENT_BYTES_WANTED = 64 * 1024;
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 10_000;
+
+interface Queue {
+  readonly stream: WalStream;
+  readonly starts: Lsn[];
+  running: Promise<void> | null;
+  problem: TidemarkError | null;
+}
+
+/**
+ * Makes objects of whole segments, one at a time for each stream, oldest first, beside the intake. The order of a segment's steps is
+ * object, index, removal of the journal file; each can be repeated, and the journal file is there until the last, so a crash between
+ * any two is repaired by doing them again.
+ */
+export class SegmentFinisher {
+  readonly #context: StreamContext;
+  readonly #queues = new Map<string, Queue>();
+
+  constructor(context: StreamContext) {
+    this.#context = context;
+  }
+
+  /** The segment that begins at `startLsn` is whole and durable in its journal file. */
+  add(stream: WalStream, startLsn: Lsn): void {
+    const id = streamId(stream.stream);
+    let queue = this.#queues.get(id);
+    if (queue === undefined) this.#queues.set(id, (queue = { stream, starts: [], running: null, problem: null }));
+    queue.starts.push(startLsn);
+    queue.running ??= this.#run(queue);
+  }
+
+  problem(stream: WalStreamKey): TidemarkError | null {
+    return this.#queues.get(streamId(stream))?.problem ?? null;
+  }
+
+  /** The journal files of a stream that are whole and not finished yet. */
+  async files(stream: WalStream): Promise<JournalFileEntry[]> {
+    const files: JournalFileEntry[] = [];
+    for (const startLsn of this.#queues.get(streamId(stream.stream))?.starts.slice() ?? []) {
+      const path = journalPath(stream, startLsn);
+      try {
+        files.push({ path, sizeBytes: (await stat(join(this.#context.root, path))).size });
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+    }
+    return files;
+  }
+
+  /** Waits until nothing is left, or the store was closed. */
+  async idle(): Promise<void> {
+    for (;;) {
+      const running = [...this.#queues.values()].flatMap((queue) => queue.running ?? []);
+      if (running.length === 0) return;
+      await Promise.all(running);
+    }
+  }
+
+  async #run(queue: Queue): Promise<void> {
+    const { signal, clock } = this.#context;
+    let delayMs = RETRY_MIN_MS;
+    try {
+      while (!signal.aborted) {
+        const startLsn = queue.starts[0];
+        if (startLsn === undefined) return;
+        try {
+          await this.#finish(queue.stream, startLsn);
+          queue.starts.shift();
+          if (queue.problem !== null) this.#context.problemChanged(queue.stream.stream, null);
+          queue.problem = null;
+          delayMs = RETRY_MIN_MS;
+        } catch (error) {
+          queue.problem = asProblem(error, `finish a segment of ${streamId(queue.stream.stream)}`);
+          this.#context.problemChanged(queue.stream.stream, queue.problem);
+          await clock.sleep(delayMs, signal).catch(() => {});
+          delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
+        }
+      }
+    } finally {
+      queue.running = null;
+    }
+  }
+
+  async #finish(stream: WalStream, startLsn: Lsn): Promise<void> {
+    const { root, repository, zstd } = this.#context;
+    const path = journalPath(stream, startLsn);
+    const file = join(root, path);
+    const object = walSegmentPath(stream.stream, segmentName(stream.stream.timeline, startLsn, stream.segmentBytes));
+    if ((await repository.stat(object)) === null) {
+      if (await hasEntriesAtMost(file, stream.segmentBytes / FRAME_CONTENT_BYTES_WANTED)) {
+        await repository.link(path, object);
+      } else {
+        await repository.create(object, mergeFrames(readEntries(file), zstd));
+      }
+    } else {
+      // It was published before a crash, perhaps not yet durably in its directory.
+      await syncDirectory(dirname(join(root, object)));
+    }
+    await unlink(file);
+    await syncDirectory(dirname(file));
+  }
+}
+
+function journalPath(stream: WalStream, startLsn: Lsn): string {
+  return journalSegmentPath(stream.stream, segmentName(stream.stream.timeline, startLsn, stream.segmentBytes));
+}

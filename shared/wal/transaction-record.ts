@@ -1,0 +1,183 @@
+import type { TransactionEvent, TransactionEventKind } from './transaction-event.ts';
+import { readFragments } from './record-fragments.ts';
+
+/**
+ * Records of the transaction resource manager. Sources: src/include/access/xact.h, src/backend/access/rmgrdesc/xactdesc.c and, for
+ * PREPARE, TwoPhaseFileHeader in src/backend/access/transam/twophase.c.
+ */
+
+const KINDS: ReadonlyMap<number, TransactionEventKind> = new Map([
+  [0x00, 'commit'],
+  [0x10, 'prepare'],
+  [0x20, 'abort'],
+  [0x30, 'commit-prepared'],
+  [0x40, 'rollback-prepared'],
+]);
+const KIND_BITS = 0x70;
+const INFO_HAS_XINFO = 0x80;
+
+const XINFO = {
+  database: 1 << 0,
+  subtransactions: 1 << 1,
+  relations: 1 << 2,
+  invalidations: 1 << 3,
+  twoPhase: 1 << 4,
+  origin: 1 << 5,
+  gid: 1 << 7,
+  droppedStatistics: 1 << 8,
+} as const;
+
+const RELATION_BYTES = 12;
+const INVALIDATION_BYTES = 16;
+const ORIGIN_BYTES = 16;
+
+const TWO_PHASE_MAGIC = 0x57f94534;
+const GID_BYTES_MAX = 200;
+
+/** PostgreSQL counts microseconds from 2000-01-01, this program from 1970-01-01. */
+const EPOCH_DIFFERENCE_US = 946_684_800_000_000n;
+
+/** What one record says, without its position. */
+export type TransactionRecord = Pick<TransactionEvent, 'kind' | 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'>;
+
+interface RawRecord {
+  readonly xid: number;
+  readonly info: number;
+  /** All that follows the header. */
+  readonly body: Buffer;
+  /** Of the server that wrote it; null if no page header was seen yet, which the record's own form then tells. */
+  readonly majorVersion: number | null;
+}
+
+/**
+ * Reads a record of the transaction resource manager; null for one that ends or prepares nothing.
+ * @throws RangeError if the bytes cannot be such a record
+ */
+export function readTransactionRecord(record: RawRecord): TransactionRecord | null {
+  const kind = KINDS.get(record.info & KIND_BITS);
+  if (kind === undefined) return null;
+  // These records have no blocks, so that the version that tells images apart does not matter.
+  const { payloadOffset, mainDataBytes, blocks } = readFragments(record.body, record.body.length, 15);
+  if (blocks.length > 0 || payloadOffset + mainDataBytes !== record.body.length) {
+    throw new RangeError('a transaction record with blocks');
+  }
+  const data = record.body.subarray(payloadOffset);
+  return kind === 'prepare' ? readPrepare(record, data) : readEnd(kind, record, data);
+}
+
+function readPrepare(record: RawRecord, data: Buffer): TransactionRecord {
+  if (data.readUInt32LE(0) !== TWO_PHASE_MAGIC) throw new RangeError('a PREPARE without its magic number');
+  const { gidBytes, gidOffset } = locateGid(data, record.majorVersion);
+  // The length counts a checksum that only the file of a prepared transaction has.
+  if (data.readUInt32LE(4) !== data.length + 4) throw new RangeError('a PREPARE that gives another length');
+  const subtransactions = data.readInt32LE(28);
+  const subxidOffset = gidOffset + align8(gidBytes);
+  return {
+    kind: 'prepare',
+    xid: data.readUInt32LE(8),
+    databaseOid: data.readUInt32LE(12),
+    gid: decodeText(data.subarray(gidOffset, gidOffset + gidBytes - 1)),
+    timeUs: data.readBigInt64LE(16) + EPOCH_DIFFERENCE_US,
+    subxids: readXids(data, subxidOffset, subtransactions),
+  };
+}
+
+/** The header grew by two counts in 15. A GID's length is at least 2, and both places hold 0 in the other layout. */
+function locateGid(data: Buffer, majorVersion: number | null): { gidBytes: number; gidOffset: number } {
+  const layouts = [
+    { fits: majorVersion === null || majorVersion >= 15, lengthOffset: 54, gidOffset: 72 },
+    { fits: majorVersion === null || majorVersion < 15, lengthOffset: 46, gidOffset: 64 },
+  ];
+  for (const { fits, lengthOffset, gidOffset } of layouts) {
+    if (!fits) continue;
+    const gidBytes = data.readUInt16LE(lengthOffset);
+    const end = gidOffset + gidBytes;
+    const valid = gidBytes >= 1 && gidBytes <= GID_BYTES_MAX && end <= data.length;
+    if (valid && data.indexOf(0, gidOffset) === end - 1) return { gidBytes, gidOffset };
+  }
+  throw new RangeError('a PREPARE whose GID cannot be found');
+}
+
+function readEnd(kind: Exclude<TransactionEventKind, 'prepare'>, record: RawRecord, data: Buffer): TransactionRecord {
+  // The only field whose size changed between versions is told by the record's length where the version is not known.
+  const sizes = record.majorVersion === null ? [12, 16] : [record.majorVersion >= 18 ? 16 : 12];
+  for (const statisticsBytes of sizes) {
+    const read = readEndWith(kind, record, data, statisticsBytes);
+    if (read !== null) return read;
+  }
+  throw new RangeError('a transaction end whose parts do not add up to its length');
+}
+
+/** Null if the parts do not add up to the record's length. */
+function readEndWith(
+  kind: Exclude<TransactionEventKind, 'prepare'>,
+  record: RawRecord,
+  data: Buffer,
+  statisticsBytes: number,
+): TransactionRecord | null {
+  const timeUs = data.readBigInt64LE(0) + EPOCH_DIFFERENCE_US;
+  let { xid } = record;
+  let databaseOid = 0;
+  let subxids: readonly number[] = [];
+  let gid: string | undefined;
+  let offset = 8;
+  if ((record.info & INFO_HAS_XINFO) !== 0) {
+    const xinfo = data.readUInt32LE(offset);
+    offset += 4;
+    if ((xinfo & XINFO.database) !== 0) {
+      databaseOid = data.readUInt32LE(offset);
+      offset += 8;
+    }
+    if ((xinfo & XINFO.subtransactions) !== 0) {
+      subxids = readXids(data, offset + 4, data.readInt32LE(offset));
+      offset += 4 + 4 * subxids.length;
+    }
+    if ((xinfo & XINFO.relations) !== 0) offset = skipArray(data, offset, RELATION_BYTES);
+    if ((xinfo & XINFO.droppedStatistics) !== 0) offset = skipArray(data, offset, statisticsBytes);
+    if ((xinfo & XINFO.invalidations) !== 0) offset = skipArray(data, offset, INVALIDATION_BYTES);
+    if (offset > data.length) return null;
+    if ((xinfo & XINFO.twoPhase) !== 0) {
+      if (offset + 4 > data.length) return null;
+      xid = data.readUInt32LE(offset);
+      offset += 4;
+      if ((xinfo & XINFO.gid) !== 0) {
+        const end = data.indexOf(0, offset);
+        if (end < 0 || end - offset >= GID_BYTES_MAX) return null;
+        gid = decodeText(data.subarray(offset, end));
+        offset = end + 1;
+      }
+    }
+    if ((xinfo & XINFO.origin) !== 0) offset += ORIGIN_BYTES;
+  }
+  if (offset !== data.length) return null;
+  const named = kind === 'commit-prepared' || kind === 'rollback-prepared';
+  if (named && xid === 0) throw new RangeError('the end of a prepared transaction that does not name it');
+  return { kind, xid, databaseOid, ...(gid === undefined ? {} : { gid }), timeUs, subxids };
+}
+
+function readXids(data: Buffer, offset: number, count: number): number[] {
+  if (count < 0 || count * 4 > data.length - offset) throw new RangeError(`${count} subtransactions`);
+  return Array.from({ length: count }, (_, index) => data.readUInt32LE(offset + 4 * index));
+}
+
+/** @returns where the array ends, which may be beyond the data */
+function skipArray(data: Buffer, offset: number, itemBytes: number): number {
+  if (offset + 4 > data.length) return Number.POSITIVE_INFINITY;
+  const count = data.readInt32LE(offset);
+  return count < 0 ? Number.POSITIVE_INFINITY : offset + 4 + count * itemBytes;
+}
+
+/** A GID is in its database's encoding: UTF-8, or else a single-byte one, of which Latin-1 loses no byte. */
+function decodeText(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function align8(value: number): number {
+  return (value + 7) & ~7;
+}
