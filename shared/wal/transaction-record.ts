@@ -82,30 +82,41 @@ function readPrepare(record: RawRecord, data: Buffer): TransactionRecord {
   };
 }
 
-/** The header grew by two counts in 15. A GID's length is at least 2, and both places hold 0 in the other layout. */
+/**
+ * The header grew by two counts in 15. Where the version is not known, the place in which a GID fits tells; the other place
+ * holds zeros then.
+ */
 function locateGid(data: Buffer, majorVersion: number | null): { gidBytes: number; gidOffset: number } {
   const layouts = [
-    { fits: majorVersion === null || majorVersion >= 15, lengthOffset: 54, gidOffset: 72 },
-    { fits: majorVersion === null || majorVersion < 15, lengthOffset: 46, gidOffset: 64 },
+    { applies: majorVersion === null || majorVersion >= 15, lengthOffset: 54, gidOffset: 72 },
+    { applies: majorVersion === null || majorVersion < 15, lengthOffset: 46, gidOffset: 64 },
   ];
-  for (const { fits, lengthOffset, gidOffset } of layouts) {
-    if (!fits) continue;
+  const fitting = layouts.flatMap(({ applies, lengthOffset, gidOffset }) => {
+    if (!applies) return [];
     const gidBytes = data.readUInt16LE(lengthOffset);
     const end = gidOffset + gidBytes;
     const valid = gidBytes >= 1 && gidBytes <= GID_BYTES_MAX && end <= data.length;
-    if (valid && data.indexOf(0, gidOffset) === end - 1) return { gidBytes, gidOffset };
-  }
-  throw new RangeError('a PREPARE whose GID cannot be found');
+    return valid && data.indexOf(0, gidOffset) === end - 1 ? [{ gidBytes, gidOffset }] : [];
+  });
+  return only(fitting, 'a PREPARE whose GID cannot be found');
 }
 
 function readEnd(kind: Exclude<TransactionEventKind, 'prepare'>, record: RawRecord, data: Buffer): TransactionRecord {
-  // The only field whose size changed between versions is told by the record's length where the version is not known.
-  const sizes = record.majorVersion === null ? [12, 16] : [record.majorVersion >= 18 ? 16 : 12];
-  for (const statisticsBytes of sizes) {
-    const read = readEndWith(kind, record, data, statisticsBytes);
-    if (read !== null) return read;
-  }
-  throw new RangeError('a transaction end whose parts do not add up to its length');
+  // One part's items grew in 18. Where the version is not known, the record's length tells which size it was.
+  const hasStatistics = (record.info & INFO_HAS_XINFO) !== 0 && (data.readUInt32LE(8) & XINFO.droppedStatistics) !== 0;
+  const sizes =
+    record.majorVersion === null && hasStatistics ? [12, 16] : [(record.majorVersion ?? 18) >= 18 ? 16 : 12];
+  const fitting = sizes.flatMap((statisticsBytes) => readEndWith(kind, record, data, statisticsBytes) ?? []);
+  return only(fitting, 'a transaction end whose parts do not add up to its length');
+}
+
+/** Two readings are as bad as none: a guess could name another transaction. */
+function only<T>(readings: readonly T[], otherwise: string): T {
+  const [first, second] = readings;
+  if (first === undefined) throw new RangeError(otherwise);
+  if (second !== undefined)
+    throw new RangeError("a record that can be read in two ways: the server's version is needed");
+  return first;
 }
 
 /** Null if the parts do not add up to the record's length. */

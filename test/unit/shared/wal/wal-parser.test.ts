@@ -1,0 +1,551 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
+import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
+import { WalParser } from '../../../../shared/wal/wal-parser.ts';
+import type { WalRecord } from '../../../../shared/wal/wal-record.ts';
+import { appendTransaction, type TransactionContent } from '../../../support/transaction-records.ts';
+import { mainData, WalBuilder } from '../../../support/wal-builder.ts';
+
+const MIB = 1024 * 1024;
+const HEAP = 10;
+
+type ParserOptions = ConstructorParameters<typeof WalParser>[0];
+
+function parserOf(builder: WalBuilder, options: Partial<ParserOptions> = {}): WalParser {
+  return new WalParser({
+    timeline: builder.timeline,
+    segmentBytes: builder.segmentBytes,
+    systemIdentifier: builder.systemIdentifier,
+    startLsn: builder.startLsn,
+    atRecord: false,
+    ...options,
+  });
+}
+
+function heapRecord(builder: WalBuilder, bytes: number): void {
+  builder.record({ manager: HEAP, info: 0, xid: 9, body: mainData(Buffer.alloc(bytes, bytes & 0xff)) });
+}
+
+function commit(builder: WalBuilder, xid: number): TransactionEvent {
+  return appendTransaction(builder, { kind: 'commit', xid, timeUs: BigInt(xid), databaseOid: 0, subxids: [] });
+}
+
+/** What a builder can be told to write next. */
+type Step =
+  | { readonly does: 'heap'; readonly bytes: number }
+  | { readonly does: 'switch' }
+  | { readonly does: 'break'; readonly pages: number }
+  | { readonly does: 'transaction'; readonly content: TransactionContent };
+
+const uint32 = fc.integer({ min: 1, max: 0xffff_ffff });
+const optionalCount = fc.option(fc.nat(3), { nil: undefined });
+
+const transaction: fc.Arbitrary<TransactionContent> = fc
+  .record({
+    kind: fc.constantFrom('commit', 'abort', 'prepare', 'commit-prepared', 'rollback-prepared'),
+    xid: uint32,
+    timeUs: fc.bigInt({ min: 0n, max: 4_000_000_000_000_000n }),
+    databaseOid: fc.constantFrom(0, 16384),
+    subxids: fc.array(uint32, { maxLength: 4 }),
+    gidText: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => !text.includes('\0')),
+    withGid: fc.boolean(),
+    relations: optionalCount,
+    droppedStatistics: optionalCount,
+    invalidations: optionalCount,
+    origin: fc.boolean(),
+  })
+  .map(({ gidText, withGid, relations, droppedStatistics, invalidations, ...content }) => ({
+    ...content,
+    ...(relations === undefined ? {} : { relations }),
+    ...(droppedStatistics === undefined ? {} : { droppedStatistics }),
+    ...(invalidations === undefined ? {} : { invalidations }),
+    ...(content.kind === 'prepare' || (withGid && content.kind.endsWith('prepared')) ? { gid: gidText } : {}),
+  }));
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ does: fc.constant('transaction' as const), content: transaction }) },
+  { weight: 6, arbitrary: fc.record({ does: fc.constant('heap' as const), bytes: fc.nat(9000) }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('heap' as const), bytes: fc.nat(40_000) }) },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('break' as const), pages: fc.nat(2) }) },
+);
+const steps = fc
+  .tuple(fc.array(step, { minLength: 1, maxLength: 25 }), fc.boolean(), fc.array(step, { maxLength: 8 }))
+  .map(([before, switches, after]): Step[] => [
+    ...before,
+    ...(switches ? [{ does: 'switch' as const }] : []),
+    ...after,
+  ]);
+
+function build(builder: WalBuilder, plan: readonly Step[]): TransactionEvent[] {
+  const events: TransactionEvent[] = [];
+  for (const next of plan) {
+    switch (next.does) {
+      case 'heap':
+        heapRecord(builder, next.bytes);
+        break;
+      case 'switch':
+        builder.switchSegment();
+        break;
+      case 'break':
+        builder.brokenRecord({ manager: HEAP, info: 0, body: mainData(Buffer.alloc(100_000)) }, next.pages);
+        break;
+      case 'transaction':
+        events.push(appendTransaction(builder, next.content));
+        break;
+    }
+  }
+  return events;
+}
+
+/** Splits into pieces whose lengths are taken in turn. */
+function* pieces(bytes: Buffer, lengths: readonly number[]): Iterable<Buffer> {
+  for (let offset = 0, turn = 0; offset < bytes.length; turn++) {
+    const length = lengths[turn % lengths.length] ?? 1;
+    yield bytes.subarray(offset, offset + length);
+    offset += length;
+  }
+}
+
+describe('WalParser', () => {
+  const majors = fc.constantFrom(13, 14, 15, 16, 17, 18);
+  const cuts = fc.array(fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 30_000 })), {
+    minLength: 1,
+    maxLength: 6,
+  });
+
+  it('gives the events that were written, of every version and in any cutting', () => {
+    fc.assert(
+      fc.property(majors, steps, cuts, (major, plan, lengths) => {
+        const builder = new WalBuilder({ major });
+        const expected = build(builder, plan);
+        const parser = parserOf(builder);
+        const events: TransactionEvent[] = [];
+        for (const piece of pieces(builder.bytes(), lengths)) events.push(...parser.push(piece));
+        assert.deepEqual(events, expected);
+        assert.equal(parser.positionLsn, builder.position);
+        assert.equal(parser.majorVersion, major);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('knows after every piece where to go on, and can go on there', () => {
+    fc.assert(
+      fc.property(steps, cuts, (plan, lengths) => {
+        const builder = new WalBuilder();
+        const expected = build(builder, plan);
+        const bytes = builder.bytes();
+        const parser = parserOf(builder);
+        for (const piece of pieces(bytes, lengths)) {
+          parser.push(piece);
+          const at = parser.positionLsn;
+          const last = builder.records.findLast((record) => record.endLsn <= at);
+          assert.equal(parser.lastRecordLsn, last?.lsn ?? NO_LSN);
+        }
+        for (const cut of [0, 41, 50, Math.floor(bytes.length / 3), Math.floor(bytes.length / 2), bytes.length]) {
+          const first = parserOf(builder);
+          const events = first.push(bytes.subarray(0, cut));
+          const resumed = first.nextRecordLsn;
+          const second = parserOf(builder, { startLsn: resumed, atRecord: true, majorVersion: builder.major });
+          const rest = second.push(bytes.subarray(Number(resumed - builder.startLsn)));
+          assert.deepEqual([...events, ...rest], expected);
+          assert.equal(second.positionLsn, resumed > builder.position ? resumed : builder.position);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('describes every record', () => {
+    const builder = new WalBuilder();
+    heapRecord(builder, 20);
+    heapRecord(builder, 20_000);
+    commit(builder, 5);
+    builder.switchSegment();
+    heapRecord(builder, 0);
+    const records: WalRecord[] = [];
+    parserOf(builder, {
+      onRecord: (record) => {
+        records.push(record);
+        record.fragments();
+      },
+    }).push(builder.bytes());
+    assert.deepEqual(
+      records.map(({ lsn, endLsn, previousLsn }) => ({ lsn, endLsn, previousLsn })),
+      builder.records,
+    );
+    assert.deepEqual(
+      records.map(({ resourceManager, info, xid, totalLength }) => [resourceManager, info, xid, totalLength]),
+      [
+        [HEAP, 0, 9, 46],
+        [HEAP, 0, 9, 20_029],
+        [1, 0, 5, 34],
+        [0, 0x40, 0, 24],
+        [HEAP, 0, 9, 26],
+      ],
+    );
+  });
+
+  it('skips the rest of a record from before the first page, however long', () => {
+    for (const rest of [1, 8, 500, 8152, 8153, 16_000, 3 * 8192, MIB + 100]) {
+      const builder = new WalBuilder();
+      builder.foreignRest(rest);
+      const position = builder.position;
+      const event = commit(builder, 7);
+      const bytes = builder.bytes();
+      for (const lengths of [[bytes.length], [1000, 1, 7]]) {
+        const parser = parserOf(builder);
+        const events: TransactionEvent[] = [];
+        for (const piece of pieces(bytes, lengths)) {
+          if (parser.positionLsn < position - 8n) assert.equal(parser.nextRecordLsn, builder.startLsn);
+          events.push(...parser.push(piece));
+        }
+        assert.deepEqual(events, [event], `${rest}`);
+      }
+    }
+  });
+
+  it('goes on over a boundary of segments within a record, and within its header', () => {
+    for (const left of [8, 16, 24, 32, 1000]) {
+      const builder = new WalBuilder();
+      const room = () => MIB - left - Number(builder.position - builder.startLsn);
+      heapRecord(builder, MIB - 128 * 24 - 3000);
+      while (room() >= 64) builder.record({ manager: HEAP, info: 0, body: mainData(Buffer.alloc(6)) });
+      while (room() > 0) {
+        const bytes = room() > 40 ? 24 : room();
+        builder.record({
+          manager: HEAP,
+          info: 0,
+          body: bytes === 24 ? Buffer.alloc(0) : mainData(Buffer.alloc(bytes - 26)),
+        });
+      }
+      assert.equal(room(), 0);
+      const event = appendTransaction(builder, {
+        kind: 'prepare',
+        xid: 8,
+        gid: 'across',
+        timeUs: 1n,
+        databaseOid: 5,
+        subxids: [],
+        invalidations: 200,
+      });
+      assert.ok(event.endLsn > builder.startLsn + BigInt(MIB));
+      assert.deepEqual(parserOf(builder).push(builder.bytes()), [event]);
+    }
+  });
+
+  it('reads a PREPARE of any version before the version is known', () => {
+    for (const major of [13, 14, 15, 18]) {
+      const builder = new WalBuilder({ major });
+      heapRecord(builder, 10);
+      const start = builder.position;
+      const content = { xid: 8, timeUs: 5n, databaseOid: 5, subxids: [9, 10] };
+      const events = [
+        appendTransaction(builder, { ...content, kind: 'prepare', gid: 'transfer-1' }),
+        appendTransaction(builder, { ...content, kind: 'commit-prepared', droppedStatistics: 3, invalidations: 2 }),
+      ];
+      const parser = parserOf(builder, { startLsn: start, atRecord: true });
+      assert.deepEqual(parser.push(builder.bytes().subarray(Number(start - builder.startLsn))), events);
+      assert.equal(parser.majorVersion, null);
+    }
+  });
+
+  it('refuses to guess where a record reads in two ways before the version is known', () => {
+    const builder = new WalBuilder({ major: 18 });
+    heapRecord(builder, 10);
+    const start = builder.position;
+    const content = { kind: 'rollback-prepared', xid: 0x0101_0101, timeUs: 5n, databaseOid: 0, subxids: [] } as const;
+    const event = appendTransaction(builder, { ...content, gid: 'x', droppedStatistics: 1 });
+    const rest = builder.bytes().subarray(Number(start - builder.startLsn));
+    assert.throws(() => parserOf(builder, { startLsn: start, atRecord: true }).push(rest), /version is needed/);
+    const told = parserOf(builder, { startLsn: start, atRecord: true, majorVersion: 18 });
+    assert.deepEqual(told.push(rest), [event]);
+  });
+
+  it('keeps a GID that is not UTF-8', () => {
+    const builder = new WalBuilder();
+    const gid = Buffer.from('Zürich', 'latin1');
+    const content = { kind: 'prepare', xid: 8, timeUs: 5n, databaseOid: 5, subxids: [] } as const;
+    appendTransaction(builder, { ...content, gid });
+    appendTransaction(builder, { ...content, gid: 'Zürich' });
+    assert.deepEqual(
+      parserOf(builder)
+        .push(builder.bytes())
+        .map((event) => event.gid),
+      ['Zürich', 'Zürich'],
+    );
+  });
+
+  describe('drops a record that was given up in a crash', () => {
+    it('when the next record says so', () => {
+      const builder = new WalBuilder();
+      const before = commit(builder, 1);
+      const start = builder.position;
+      const overwrite = builder.brokenRecord({ manager: HEAP, info: 0, body: mainData(Buffer.alloc(50_000)) }, 2);
+      assert.equal(overwrite.previousLsn, before.lsn);
+      const after = commit(builder, 2);
+      const bytes = builder.bytes();
+      assert.deepEqual(parserOf(builder).push(bytes), [before, after]);
+      const stopped = parserOf(builder);
+      stopped.push(bytes.subarray(0, Number(overwrite.lsn - builder.startLsn) - 100));
+      assert.equal(stopped.nextRecordLsn, start);
+    });
+
+    it('but not when a page is damaged so that it looks like that', () => {
+      const builder = new WalBuilder();
+      heapRecord(builder, 20_000);
+      commit(builder, 2);
+      const bytes = builder.bytes();
+      bytes.writeUInt16LE(8, 8192 + 2);
+      assert.throws(() => parserOf(builder).push(bytes), { code: 'TM-WAL-002' });
+    });
+  });
+
+  describe('refuses', () => {
+    function sample(): WalBuilder {
+      const builder = new WalBuilder({ startLsn: lsn(0x2_0010_0000n) });
+      for (let xid = 1; xid < 400; xid++) {
+        heapRecord(builder, (xid * 37) % 300);
+        commit(builder, xid);
+      }
+      heapRecord(builder, 30_000);
+      heapRecord(builder, 30_000);
+      return builder;
+    }
+
+    it('every changed byte of a record, and never takes a changed page header for another state', () => {
+      const builder = sample();
+      const bytes = builder.bytes();
+      const expected = parserOf(builder).push(bytes);
+      const checked = bytes.length - 3 * 8192;
+      fc.assert(
+        fc.property(fc.integer({ min: 0, max: checked - 1 }), fc.integer({ min: 1, max: 255 }), (at, difference) => {
+          const changed = Buffer.from(bytes);
+          changed[at] = (changed[at] ?? 0) ^ difference;
+          const position = builder.startLsn + BigInt(at);
+          const inRecord =
+            at % 8192 >= 24 && builder.records.some(({ lsn, endLsn }) => lsn <= position && position < endLsn);
+          const parser = parserOf(builder);
+          try {
+            assert.deepEqual(parser.push(changed), expected);
+            assert.ok(!inRecord, `a change of byte ${at} was not seen`);
+          } catch (error) {
+            const { code, message } = error as { code: string; message: string };
+            assert.ok(['TM-WAL-002', 'TM-WAL-005'].includes(code), message);
+            assert.throws(() => parser.push(Buffer.of(0)), { code });
+          }
+        }),
+        { numRuns: 150 },
+      );
+    });
+
+    const refusals: readonly {
+      readonly what: string;
+      readonly change?: (bytes: Buffer) => void;
+      readonly options?: Partial<ParserOptions>;
+      readonly code?: string;
+      readonly message: RegExp;
+    }[] = [
+      {
+        what: 'another system',
+        options: { systemIdentifier: '7' },
+        message: /of system 7710939264837747254, expected was 7/,
+      },
+      {
+        what: 'another segment size',
+        options: { segmentBytes: 16 * MIB, startLsn: lsn(0x2_0000_0000n) },
+        message: /a page of 2\/100000|segments of 1048576/,
+      },
+      {
+        what: 'another page address',
+        change: (bytes) => bytes.writeUInt32LE(0x20_0000, 8192 + 8),
+        message: /not valid at 2\/102000: a page of 2\/200000/,
+      },
+      {
+        what: 'an earlier start of the same page',
+        options: { startLsn: lsn(0x1_0010_0000n) },
+        message: /a page of 2\/100000/,
+      },
+      {
+        what: 'a later timeline',
+        change: (bytes) => bytes.writeUInt32LE(2, 8192 + 4),
+        message: /a page of timeline 2/,
+      },
+      { what: 'timeline 0', change: (bytes) => bytes.writeUInt32LE(0, 8192 + 4), message: /a page of timeline 0/ },
+      {
+        what: 'pages of another size',
+        change: (bytes) => bytes.writeUInt32LE(16_384, 36),
+        code: 'TM-WAL-005',
+        message: /pages of 16384 bytes/,
+      },
+      {
+        what: 'an unknown version',
+        change: (bytes) => bytes.writeUInt16LE(0xd098, 0),
+        code: 'TM-WAL-005',
+        message: /magic number D098/,
+      },
+      {
+        what: 'a byte-swapped version',
+        change: (bytes) => bytes.writeUInt16BE(0xd118, 0),
+        code: 'TM-WAL-005',
+        message: /magic number 18D1/,
+      },
+      {
+        what: 'a change of version',
+        change: (bytes) => bytes.writeUInt16LE(0xd116, 8192),
+        message: /PostgreSQL 17 in WAL of PostgreSQL 18/,
+      },
+      { what: 'unknown flags', change: (bytes) => bytes.writeUInt16LE(0x11, 8192 + 2), message: /flags 11/ },
+      {
+        what: 'a first page in the middle',
+        change: (bytes) => bytes.writeUInt16LE(3, 8192 + 2),
+        message: /first page within/,
+      },
+      {
+        what: 'zeros where a page should begin',
+        change: (bytes) => bytes.fill(0, 8192, 16_384),
+        message: /not valid at 2\/102000: zeros/,
+      },
+      {
+        what: 'zeros where a record should begin',
+        change: (bytes) => bytes.fill(0, 40, 8192),
+        message: /not valid at 2\/100028: a record of 0 bytes/,
+      },
+      {
+        what: 'a record that is too short',
+        change: (bytes) => bytes.writeUInt32LE(23, 40),
+        message: /a record of 23 bytes/,
+      },
+      {
+        what: 'a record that is too long',
+        change: (bytes) => bytes.writeUInt32LE(0x7fff_ffff, 40),
+        message: /a record of 2147483647 bytes/,
+      },
+      {
+        what: 'an unknown resource manager',
+        change: (bytes) => bytes.writeUInt8(60, 40 + 17),
+        message: /resource manager 60/,
+      },
+      {
+        what: 'a wrong checksum',
+        change: (bytes) => bytes.writeUInt32LE(1, 40 + 20),
+        message: /not valid at 2\/100028: .*checksum/,
+      },
+    ];
+    for (const { what, change, options, code, message } of refusals) {
+      it(what, () => {
+        const builder = sample();
+        const bytes = builder.bytes();
+        change?.(bytes);
+        assert.throws(() => parserOf(builder, options).push(bytes), { code: code ?? 'TM-WAL-002', message });
+      });
+    }
+
+    it('a predecessor that is not the record before, although the checksum is right', () => {
+      const builder = new WalBuilder();
+      commit(builder, 1);
+      const other = new WalBuilder();
+      heapRecord(other, 10);
+      commit(other, 2);
+      commit(other, 3);
+      const bytes = builder.bytes();
+      const stolen = other.bytes().subarray(Number((other.records[2]?.lsn ?? 0n) - other.startLsn));
+      assert.throws(
+        () => parserOf(builder).push(Buffer.concat([bytes, stolen])),
+        /that follows the one at .* expected was/,
+      );
+    });
+
+    it('a start where neither a page nor a record can begin', () => {
+      const builder = new WalBuilder();
+      for (const [offset, atRecord] of [
+        [40, false],
+        [41, true],
+        [8192 + 16, true],
+      ] as const) {
+        const startLsn = lsn(builder.startLsn + BigInt(offset));
+        assert.throws(() => parserOf(builder, { startLsn, atRecord }), { code: 'TM-WAL-001' });
+      }
+    });
+  });
+
+  describe('at a timeline switch', () => {
+    it('takes pages of an earlier timeline before those of its own, and none after', () => {
+      const builder = new WalBuilder({ timeline: 1 });
+      const events = [commit(builder, 1)];
+      heapRecord(builder, 9000);
+      builder.timeline = 3;
+      heapRecord(builder, 9000);
+      events.push(commit(builder, 2));
+      assert.deepEqual(parserOf(builder).push(builder.bytes()), events);
+      builder.timeline = 2;
+      heapRecord(builder, 9000);
+      assert.throws(() => parserOf(builder, { timeline: 3 }).push(builder.bytes()), /a page of timeline 2/);
+    });
+  });
+
+  describe('where the WAL may end in zeros', () => {
+    it('stops there, and says so', () => {
+      for (const fill of [10, 8152 - 34 - 16, 8100, 20_000]) {
+        const builder = new WalBuilder();
+        const event = commit(builder, 1);
+        heapRecord(builder, fill);
+        const next = builder.position;
+        const bytes = Buffer.concat([builder.bytes(), Buffer.alloc(MIB - Number(next - builder.startLsn))]);
+        for (const lengths of [[bytes.length], [5000], [13, 8191]]) {
+          const parser = parserOf(builder, { zerosMayFollow: true });
+          const events: TransactionEvent[] = [];
+          for (const piece of pieces(bytes, lengths)) events.push(...parser.push(piece));
+          assert.deepEqual(events, [event]);
+          assert.equal(parser.ended, true);
+          assert.equal(parser.nextRecordLsn >= next && parser.nextRecordLsn <= next + 24n, true);
+          assert.equal(parser.positionLsn, builder.startLsn + BigInt(MIB));
+        }
+        assert.throws(() => parserOf(builder).push(bytes), { code: 'TM-WAL-002' });
+      }
+    });
+
+    it('does not stop at anything else', () => {
+      const builder = new WalBuilder();
+      commit(builder, 1);
+      const tail = Buffer.alloc(100);
+      tail[50] = 1;
+      const bytes = Buffer.concat([builder.bytes(), Buffer.alloc(4), Buffer.of(1), tail]);
+      assert.throws(() => parserOf(builder, { zerosMayFollow: true }).push(bytes), { code: 'TM-WAL-002' });
+    });
+  });
+
+  it('holds nothing of a long record that it does not need', () => {
+    const builder = new WalBuilder();
+    builder.record({ manager: HEAP, info: 0, body: mainData(Buffer.alloc(6 * MIB)) });
+    const event = commit(builder, 3);
+    const bytes = builder.bytes();
+    const parser = parserOf(builder);
+    const before = process.memoryUsage().arrayBuffers;
+    const events: TransactionEvent[] = [];
+    for (const piece of pieces(bytes, [64 * 1024])) events.push(...parser.push(piece));
+    assert.ok(process.memoryUsage().arrayBuffers - before < MIB);
+    assert.deepEqual(events, [event]);
+  });
+
+  it('works at positions beyond 2^53', () => {
+    const startLsn: Lsn = lsn(0xfff0_1234_0010_0000n);
+    const builder = new WalBuilder({ startLsn });
+    const events = [commit(builder, 1)];
+    heapRecord(builder, 2 * MIB);
+    events.push(commit(builder, 2));
+    const parser = parserOf(builder);
+    assert.deepEqual(parser.push(builder.bytes()), events);
+    assert.equal(parser.nextRecordLsn, builder.position);
+  });
+
+  it('goes over a boundary of 4 GiB', () => {
+    const builder = new WalBuilder({ startLsn: lsn(0x1_fff0_0000n) });
+    heapRecord(builder, MIB - 9000);
+    const events = [];
+    for (let xid = 1; xid < 400; xid++) events.push(commit(builder, xid));
+    assert.ok(builder.position > 0x2_0000_0000n);
+    assert.deepEqual(parserOf(builder).push(builder.bytes()), events);
+  });
+});
