@@ -54,10 +54,10 @@ export class AgentService {
         async () => instanceToMessage(await this.#settings.instance.describe()) as Instance__Output,
       ),
       PullWal: duplexHandler<PullWalRequest__Output, PullWalResponse>((duplex) => this.#pullWal(duplex)),
-      SamplePosition: unaryHandler(async ({ fence }) => {
+      SamplePosition: unaryHandler(async ({ fence, flush }) => {
         const { term, coordinatorId } = callerOf(fence);
         await this.#settings.terms.admit(term, coordinatorId);
-        const sample = await samplePosition(this.#settings.sql);
+        const sample = await samplePosition(this.#settings.sql, { flush });
         return {
           insertLsn: sample.insertLsn.toString(),
           timeline: sample.timeline,

@@ -27,14 +27,25 @@ const SAMPLE_SQL = `
     current_setting('wal_block_size')::int AS block_bytes,
     (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes`;
 
+/**
+ * A commit of its own flushes everything before it; PostgreSQL itself leaves what an idle transaction wrote for up to 15 s. It waits
+ * for no standby: the agent may be the one that would have to confirm it.
+ */
+const FLUSH_SQL = `
+  SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'tidemark', 'flush')`;
+
 const PAGE_HEADER_BYTES = 24n;
 const FIRST_PAGE_HEADER_BYTES = 40n;
 
 /**
  * Reads where the next record will be inserted.
+ * @param options.flush makes durable what was inserted before the reading; writes one small transaction
  * @throws TidemarkError TM-PG-002 for a server in recovery, which inserts nothing; TM-PG-001, TM-PG-004
  */
-export async function samplePosition(sql: SqlClient): Promise<PositionSample> {
+export async function samplePosition(
+  sql: SqlClient,
+  { flush = false }: { readonly flush?: boolean } = {},
+): Promise<PositionSample> {
   const [row] = await sql.query<SampleRow>('reading the WAL position', SAMPLE_SQL);
   if (row === undefined) throw new TidemarkError('TM-PG-004', 'reading the WAL position gave no row');
   if (row.in_recovery || row.insert_lsn === null || row.timeline === null) {
@@ -42,6 +53,7 @@ export async function samplePosition(sql: SqlClient): Promise<PositionSample> {
       hint: "Ask the agent of the node's primary.",
     });
   }
+  if (flush) await sql.query('flushing the WAL', FLUSH_SQL);
   return {
     insertLsn: beforePageHeader(parseLsn(row.insert_lsn), row.block_bytes, row.segment_bytes),
     timeline: row.timeline,

@@ -4,8 +4,10 @@ import type { Fence as _tidemark_v1_Fence, Fence__Output as _tidemark_v1_Fence__
 
 export interface SamplePositionRequest {
   'fence'?: (_tidemark_v1_Fence | null);
+  'flush'?: (boolean);
 }
 
 export interface SamplePositionRequest__Output {
   'fence': (_tidemark_v1_Fence__Output | null);
+  'flush': (boolean);
 }
