@@ -4,7 +4,7 @@ import { formatLsn, type Lsn } from '../postgres/lsn.ts';
 import type { BrokenTransaction, InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
 import type { BranchMatcher } from './branch-matcher.ts';
-import { closureViolations, greatestClosedCut } from './closed-cut.ts';
+import { closureViolations, greatestClosedCut, isEnded } from './closed-cut.ts';
 import { groupBranches, type ClockCorrections } from './distributed-transaction.ts';
 import { findBroken, resolveInDoubt } from './resolution.ts';
 
@@ -45,6 +45,8 @@ export interface Cut {
   readonly atWish: boolean;
   readonly inDoubt: readonly InDoubtDecision[];
   readonly broken: readonly BrokenTransaction[];
+  /** Branches whose transactions are finished as a whole in this cut: no later cut asks for them. */
+  readonly settled: ReadonlySet<Branch>;
 }
 
 /**
@@ -79,6 +81,11 @@ export function computeCut(
     broken: findBroken(
       transactions,
       nodes.flatMap((node) => node.orphans),
+    ),
+    settled: new Set(
+      transactions
+        .filter(({ branches }) => branches.every((branch) => branch.lost || isEnded(branch, limits)))
+        .flatMap(({ branches }) => branches),
     ),
   };
 }

@@ -1,0 +1,455 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { sameGidMatcher, type BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
+import { computeCut, type Cut, type CutNode } from '../../shared/cuts/cut.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import { snapshotPath } from '../../shared/repository/layout.ts';
+import type { Repository } from '../../shared/repository/repository.ts';
+import { SnapshotCatalogue } from '../../shared/repository/snapshot-catalogue.ts';
+import {
+  encodeSnapshot,
+  type BrokenTransaction,
+  type Snapshot,
+  type SnapshotClass,
+  type SnapshotNode,
+} from '../../shared/repository/snapshot-manifest.ts';
+import { formatTimestamp, timestampMs, type HybridTimestamp } from '../../shared/timestamp/hybrid-timestamp.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { Leadership } from '../coordination/coordination.ts';
+import type { LeaderDuty } from '../election/leader-duty.ts';
+import type { WalSource } from '../journal/wal-positions.ts';
+import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
+import type { SnapshotObserver } from './snapshot-observer.ts';
+import { WalTracker } from './wal-tracker.ts';
+
+/** The name under which the leader records the last snapshot; writing it proves the right to declare. */
+const LATEST_KEY = 'snapshots/latest';
+const BROKEN_MAX = 1000;
+const SAMPLE_TIMEOUT_MS = 2000;
+
+export interface SnapshotServiceOptions {
+  readonly cluster: string;
+  readonly coordinatorId: string;
+  readonly clock: Clock;
+  /** Every node of the cluster with the stream that it writes now, also while it does not answer. */
+  readonly streams: () => readonly WalStreamKey[];
+  readonly sampler: (leadership: Leadership) => PositionSampler;
+  readonly wal: WalSource;
+  readonly forkLsn: (stream: WalStreamKey) => Promise<Lsn | null>;
+  readonly acknowledgements: {
+    acknowledged(stream: WalStreamKey): Lsn;
+    waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
+    waitForObject(path: string, signal: AbortSignal): Promise<readonly string[]>;
+  };
+  readonly timestamps: { next(leadership: Leadership): Promise<HybridTimestamp> };
+  readonly repository: Pick<Repository, 'name' | 'list' | 'stat' | 'read' | 'create'>;
+  readonly observer: SnapshotObserver;
+  readonly matchers?: readonly BranchMatcher[];
+  readonly intervalMs: number;
+  /** For one round of readings. */
+  readonly sampleTimeoutMs?: number;
+  /** For the WAL of the collect, and then the manifest, to become durable on the required copies. */
+  readonly durableTimeoutMs?: number;
+  /** WAL that has not arrived after this long is flushed on its node: an idle transaction's records wait for nobody. */
+  readonly flushAfterMs?: number;
+}
+
+interface Request {
+  readonly label: string;
+  readonly resolve: (snapshot: Snapshot) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What one leadership works with. */
+interface Term {
+  readonly leadership: Leadership;
+  readonly tracker: WalTracker;
+  readonly sampler: PositionSampler;
+  readonly signal: AbortSignal;
+  /** The last declared complete snapshot. */
+  last: Snapshot | null;
+  /** Found by a complete cut that was not declared; its branches are forgotten. */
+  brokenToReport: readonly BrokenTransaction[];
+}
+
+/**
+ * Declares snapshots while this coordinator leads: every interval, and when asked. A declared snapshot's cut is closed, decided
+ * (all WAL up to a later sample of every node was read), durable on the required copies with its WAL and its manifest, and
+ * written under this leadership's right to names. One collect runs at a time; requests that wait for the next one share it.
+ *
+ * A scheduled snapshot of a cluster that wrote nothing since the last complete one is not written again: that one is still
+ * the state, and its age is counted from the collect that showed so.
+ */
+export class SnapshotService implements LeaderDuty {
+  readonly name = 'snapshots';
+  readonly #options: SnapshotServiceOptions;
+  readonly #catalogue: SnapshotCatalogue;
+  readonly #matchers: readonly BranchMatcher[];
+  #requests: Request[] = [];
+  #wake: () => void = () => {};
+  #leading = false;
+
+  constructor(options: SnapshotServiceOptions) {
+    this.#options = options;
+    this.#catalogue = new SnapshotCatalogue(options.repository);
+    this.#matchers = options.matchers ?? [sameGidMatcher];
+  }
+
+  get leading(): boolean {
+    return this.#leading;
+  }
+
+  /** Newest first. @param limit 0: all */
+  async list(limit = 0): Promise<readonly Snapshot[]> {
+    return await this.#catalogue.list(limit);
+  }
+
+  /** @throws TidemarkError TM-SNAP-001 if there is none */
+  async get(idOrLatest: string): Promise<Snapshot> {
+    return await this.#catalogue.get(idOrLatest);
+  }
+
+  /**
+   * A snapshot of a moment after the call.
+   * @throws TidemarkError TM-LEAD-001 if this coordinator does not lead, TM-SNAP-002 if it cannot be taken or made durable now
+   */
+  async createSnapshot({ label }: { readonly label: string }): Promise<Snapshot> {
+    if (!this.#leading) {
+      throw new TidemarkError('TM-LEAD-001', 'this coordinator does not lead');
+    }
+    return await new Promise<Snapshot>((resolve, reject) => {
+      this.#requests.push({ label, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs, observer } = this.#options;
+    const last = await this.#lastReadable();
+    const tracker = new WalTracker({
+      wal: this.#options.wal,
+      clock,
+      streams: this.#options.streams,
+      forkLsn: this.#options.forkLsn,
+      startFrom: last,
+      onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
+    });
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const term: Term = {
+      leadership,
+      tracker,
+      sampler: this.#options.sampler(leadership),
+      signal: both,
+      last,
+      brokenToReport: [],
+    };
+    const following = tracker.run(both);
+    this.#leading = true;
+    try {
+      let dueMs = clock.monotonicMs() + intervalMs;
+      while (!signal.aborted) {
+        await this.#waitForWork(dueMs - clock.monotonicMs(), signal);
+        if (signal.aborted) {
+          break;
+        }
+        const requests = this.#requests;
+        this.#requests = [];
+        await this.#serve(term, requests);
+        dueMs = Math.max(dueMs + (requests.length === 0 ? intervalMs : 0), clock.monotonicMs());
+      }
+    } finally {
+      this.#leading = false;
+      stop.abort();
+      const requests = this.#requests;
+      this.#requests = [];
+      for (const request of requests) {
+        request.reject(new TidemarkError('TM-LEAD-001', 'this coordinator does not lead any more'));
+      }
+      await following;
+    }
+  }
+
+  /** What a damaged manifest would have saved is read from the WAL instead. */
+  async #lastReadable(): Promise<Snapshot | null> {
+    try {
+      return await this.#catalogue.latest();
+    } catch (error) {
+      this.#options.observer.problem('the last snapshot cannot be read; the WAL is read from its beginning', error);
+      return null;
+    }
+  }
+
+  async #waitForWork(waitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#requests.length > 0 || waitMs <= 0) {
+      return;
+    }
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    try {
+      await this.#options.clock.sleep(waitMs, AbortSignal.any([signal, woken.signal]));
+    } catch {
+      // Woken by a request or by the end; the caller looks.
+    } finally {
+      this.#wake = () => {};
+    }
+  }
+
+  async #serve(term: Term, requests: readonly Request[]): Promise<void> {
+    const { clock, observer } = this.#options;
+    const startedMs = clock.monotonicMs();
+    try {
+      const labels = [...new Set(requests.map((request) => request.label).filter((label) => label !== ''))];
+      const snapshot = await this.#take(term, labels.join(', ').slice(0, 256), requests.length > 0);
+      observer.taken(snapshot, clock.monotonicMs() - startedMs);
+      for (const request of requests) {
+        request.resolve(snapshot);
+      }
+    } catch (error) {
+      if (!term.signal.aborted) {
+        observer.failed(error, requests.length > 0);
+      }
+      for (const request of requests) {
+        request.reject(error);
+      }
+    }
+  }
+
+  async #take(term: Term, label: string, asked: boolean): Promise<Snapshot> {
+    const { tracker } = term;
+    const streams = this.#options.streams();
+    if (streams.length === 0) {
+      throw new TidemarkError('TM-SNAP-002', 'no node has made itself known yet', {
+        hint: 'See whether the agents run and reach a coordinator.',
+      });
+    }
+    await this.#waitForFollowed(term, streams);
+    tracker.beginCollect();
+    try {
+      const collect = await this.#collect(term, streams);
+      const draft = await this.#cut(term, collect, streams);
+      const complete = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
+      if (!draft.nodes.some((node) => node.sampled)) {
+        throw nobodyAnswered(collect, streams);
+      }
+      if (!asked && complete && term.last !== null && isCurrent(term.last, draft)) {
+        this.#options.observer.current(term.last, timestampMs(collect.between));
+        return term.last;
+      }
+      const snapshot: Snapshot = {
+        id: formatTimestamp(collect.between),
+        timeUs: BigInt(timestampMs(collect.between)) * 1000n,
+        label,
+        class: draft.class,
+        complete,
+        cluster: this.#options.cluster,
+        coordinatorId: this.#options.coordinatorId,
+        term: term.leadership.term,
+        nodes: draft.nodes,
+        inDoubt: draft.cut.inDoubt,
+        broken: [...term.brokenToReport, ...draft.cut.broken].slice(0, BROKEN_MAX),
+      };
+      if (complete) {
+        // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
+        term.brokenToReport = snapshot.broken;
+        tracker.settle(draft.cut.settled);
+      }
+      await this.#declare(term, snapshot);
+      return snapshot;
+    } finally {
+      tracker.endCollect();
+    }
+  }
+
+  /** The WAL of a node that has just come needs a moment until it is followed. */
+  async #waitForFollowed(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + (this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS);
+    while (!streams.every((stream) => isFollowed(term, stream)) && clock.monotonicMs() < untilMs) {
+      await clock.sleep(50, term.signal);
+    }
+  }
+
+  async #collect(term: Term, streams: readonly WalStreamKey[]): Promise<Collect<HybridTimestamp>> {
+    // A position of WAL that is not followed could not be looked up.
+    const readable = streams.filter((stream) => isFollowed(term, stream));
+    return await doubleCollect(
+      readable.map((stream) => stream.node),
+      {
+        sampler: term.sampler,
+        clock: this.#options.clock,
+        timeoutMs: this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS,
+        signal: term.signal,
+        between: () => this.#options.timestamps.next(term.leadership),
+      },
+    );
+  }
+
+  /** The greatest closed cut below the collected vector, once it is decided and durable. */
+  async #cut(
+    term: Term,
+    collect: Collect<HybridTimestamp>,
+    streams: readonly WalStreamKey[],
+  ): Promise<{ readonly cut: Cut; readonly nodes: readonly SnapshotNode[]; readonly class: SnapshotClass }> {
+    const { tracker } = term;
+    const sampled = collect.nodes.filter(({ node, second }) => {
+      const stream = streams.find((known) => known.node === node);
+      return stream?.timeline === second.timeline && stream.systemIdentifier === second.systemIdentifier;
+    });
+    const deadline = this.#deadline(term);
+    await Promise.all(sampled.map((node) => this.#waitForNode(term, node, deadline)));
+
+    const complete = sampled.length === streams.length;
+    // Without any transaction's end between a node's two readings, everything that was committed at the instant between the rounds
+    // lies below the second vector, with every PREPARE that it needs, and nothing else does.
+    const quiet = sampled.every(
+      ({ node, first, second }) => tracker.node(node)?.eventsIn(first.insertLsn, second.insertLsn).ends === false,
+    );
+    const cutNodes: CutNode[] = [];
+    for (const known of tracker.nodes()) {
+      if (!streams.some((stream) => stream.node === known.node)) {
+        continue;
+      }
+      const vector = sampled.find(({ node }) => node === known.node);
+      const { readLsn } = known;
+      // A node that does not answer stands where its WAL ends.
+      const wishLsn = vector === undefined ? readLsn : (quiet ? vector.second : vector.first).insertLsn;
+      const wishPosition = known.positionAt(wishLsn);
+      if (wishPosition === null) {
+        continue;
+      }
+      cutNodes.push({
+        node: known.node,
+        wishLsn,
+        wishPosition,
+        decidedByLsn: vector?.second.insertLsn ?? wishLsn,
+        readLsn,
+        branches: [...known.history.branches()],
+        orphans: known.history.orphans(),
+      });
+    }
+    const corrections = new Map(sampled.map((node) => [node.node, node.clockCorrectionUs]));
+    const cut = computeCut(cutNodes, this.#matchers, corrections);
+    const nodes = cut.nodes.map((position): SnapshotNode => {
+      const known = tracker.node(position.node);
+      const vector = sampled.find(({ node }) => node === position.node);
+      if (known === null) {
+        throw new TidemarkError('TM-INTERNAL-001', `node ${position.node} of a cut is not followed`);
+      }
+      return {
+        node: position.node,
+        systemIdentifier: known.stream.systemIdentifier,
+        timeline: known.stream.timeline,
+        targetLsn: position.targetLsn,
+        walEndLsn: position.walEndLsn,
+        walSegmentBytes: known.segmentBytes,
+        sampledLsn: vector?.second.insertLsn ?? position.walEndLsn,
+        sampled: vector !== undefined,
+      };
+    });
+    await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
+    tracker.markBarrier(
+      new Map(
+        sampled.map(({ node, first, second }) => [node, { beforeLsn: first.insertLsn, afterLsn: second.insertLsn }]),
+      ),
+    );
+    const causal = quiet && complete && cut.atWish;
+    return { cut, nodes, class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs } };
+  }
+
+  async #waitForNode(term: Term, { node, second }: NodeCollect, deadline: AbortSignal): Promise<void> {
+    const tracker = term.tracker.node(node);
+    if (tracker === null) {
+      return;
+    }
+    const { insertLsn } = second;
+    try {
+      const soon = AbortSignal.any([deadline, AbortSignal.timeout(this.#options.flushAfterMs ?? 250)]);
+      await tracker.waitForRead(insertLsn, soon).catch(async () => {
+        deadline.throwIfAborted();
+        await term.sampler.sample(node, { flush: true, signal: deadline });
+        await tracker.waitForRead(insertLsn, deadline);
+      });
+      await this.#options.acknowledgements.waitForAcknowledged(tracker.stream, insertLsn, deadline);
+    } catch (cause) {
+      term.signal.throwIfAborted();
+      const acknowledged = this.#options.acknowledgements.acknowledged(tracker.stream);
+      throw new TidemarkError(
+        'TM-SNAP-002',
+        `node ${node} stood at ${formatLsn(insertLsn)}, but its WAL was read up to ${formatLsn(tracker.readLsn)} and is durable up to ${formatLsn(acknowledged)} only`,
+        { cause },
+      );
+    }
+  }
+
+  async #waitForDurable(term: Term, node: SnapshotNode, deadline: AbortSignal): Promise<void> {
+    try {
+      await this.#options.acknowledgements.waitForAcknowledged(node, node.walEndLsn, deadline);
+    } catch (cause) {
+      term.signal.throwIfAborted();
+      throw new TidemarkError(
+        'TM-SNAP-002',
+        `the WAL of node ${node.node} up to its cut at ${formatLsn(node.walEndLsn)} is not durable on the required copies`,
+        { cause },
+      );
+    }
+  }
+
+  async #declare(term: Term, snapshot: Snapshot): Promise<void> {
+    const path = snapshotPath(snapshot.id);
+    await term.leadership.put(LATEST_KEY, snapshot.id);
+    await this.#options.repository.create(path, encodeSnapshot(snapshot));
+    try {
+      await this.#options.acknowledgements.waitForObject(path, this.#deadline(term));
+    } catch (cause) {
+      term.signal.throwIfAborted();
+      throw new TidemarkError('TM-SNAP-002', `snapshot ${snapshot.id} is not yet on the required copies`, {
+        hint: 'It is written here and is used once another copy has it. See tidemark status for the copies.',
+        cause,
+      });
+    }
+    if (snapshot.complete) {
+      term.last = snapshot;
+      term.brokenToReport = [];
+    }
+  }
+
+  #deadline(term: Term): AbortSignal {
+    return AbortSignal.any([term.signal, AbortSignal.timeout(this.#options.durableTimeoutMs ?? 10_000)]);
+  }
+}
+
+/** Whether the cluster wrote nothing since: every node still stands where it stood. */
+function isCurrent(
+  last: Snapshot,
+  draft: { readonly nodes: readonly SnapshotNode[]; readonly class: SnapshotClass },
+): boolean {
+  return (
+    (last.class.kind === 'causal' || draft.class.kind === 'bounded') &&
+    last.nodes.length === draft.nodes.length &&
+    draft.nodes.every((node) =>
+      last.nodes.some(
+        (before) =>
+          before.node === node.node &&
+          before.systemIdentifier === node.systemIdentifier &&
+          before.timeline === node.timeline &&
+          before.sampledLsn === node.sampledLsn,
+      ),
+    )
+  );
+}
+
+function isFollowed(term: Term, stream: WalStreamKey): boolean {
+  const known = term.tracker.node(stream.node)?.stream;
+  return known?.timeline === stream.timeline && known.systemIdentifier === stream.systemIdentifier;
+}
+
+function nobodyAnswered(collect: Collect<unknown>, streams: readonly WalStreamKey[]): TidemarkError {
+  const reasons = streams.map(({ node }) => {
+    const failure = collect.failures.get(node);
+    return `${node} (${failure instanceof Error ? failure.message : 'its WAL is not followed yet'})`;
+  });
+  return new TidemarkError('TM-SNAP-002', `no node answered: ${reasons.join(', ')}`, {
+    hint: 'The last complete snapshot stays the one that "latest" means. See tidemark status.',
+  });
+}

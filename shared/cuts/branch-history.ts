@@ -1,0 +1,179 @@
+import type { Lsn } from '../postgres/lsn.ts';
+import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
+import type { TransactionEvent } from '../wal/transaction-event.ts';
+import type { Branch, OrphanCommit } from './branch.ts';
+
+type GrowingBranch = { -readonly [Key in keyof Branch]: Branch[Key] };
+
+/** The barrier that stands for the snapshot that a history was started from. */
+const SNAPSHOT_BARRIER = 1;
+
+/** The first barrier that a collect may have; see {@link BranchHistory.markBarrier}. */
+export const FIRST_BARRIER = 2;
+
+/**
+ * The branches of one node, built from its transaction events in the order of its WAL. Every branch that was seen is there
+ * until it is dropped; an open one is never dropped. An xid names one open branch at most, so a branch that is seeded
+ * again, or read again, is not doubled.
+ */
+export class BranchHistory {
+  readonly #node: string;
+  #timeline: number;
+  readonly #open = new Map<number, GrowingBranch>();
+  #finished: GrowingBranch[] = [];
+  #orphans: OrphanCommit[] = [];
+  #reportOrphans = false;
+  #barrier: { readonly number: number; readonly afterLsn: Lsn } | null = null;
+
+  constructor(node: string, timeline: number) {
+    this.#node = node;
+    this.#timeline = timeline;
+  }
+
+  /**
+   * Begins at a snapshot's cut: what is in doubt there is what is open.
+   * @param sampledLsn the node's position sampled after everything in that cut was written
+   */
+  startAtSnapshot(inDoubt: readonly InDoubtDecision[], sampledLsn: Lsn): void {
+    for (const branch of inDoubt) {
+      this.#open.set(branch.xid, {
+        node: this.#node,
+        timeline: this.#timeline,
+        xid: branch.xid,
+        gid: branch.gid,
+        databaseOid: branch.databaseOid,
+        prepareLsn: branch.prepareLsn,
+        preparedAtUs: branch.preparedAtUs,
+        seeded: true,
+        preparedAfterBarrier: 0,
+        // A commit that the snapshot holds: whatever is prepared after it is of another transaction.
+        endedBeforeBarrier: branch.decision === 'commit' ? SNAPSHOT_BARRIER : Infinity,
+        end: null,
+        lost: false,
+        decidedCommit: branch.decision === 'commit',
+      });
+    }
+    this.#barrier = { number: SNAPSHOT_BARRIER, afterLsn: sampledLsn };
+    this.#reportOrphans = true;
+  }
+
+  /** Takes the next event. Ordinary commits and aborts are no branches' business and change nothing. */
+  apply(event: TransactionEvent): void {
+    switch (event.kind) {
+      case 'prepare':
+        this.#prepare(event);
+        return;
+      case 'commit-prepared':
+      case 'rollback-prepared':
+        this.#finish(event, event.kind === 'commit-prepared' ? 'commit' : 'rollback');
+        return;
+      case 'commit':
+      case 'abort':
+    }
+  }
+
+  /**
+   * The node went on on another timeline from `forkLsn`. What lay at or after it on the old one never happened: a branch
+   * prepared there is lost, one that ended there is open again.
+   */
+  switchTimeline(timeline: number, forkLsn: Lsn): void {
+    this.#timeline = timeline;
+    for (const branch of this.#finished.filter((known) => !known.lost && (known.end?.lsn ?? 0n) >= forkLsn)) {
+      branch.end = null;
+      branch.endedBeforeBarrier = Infinity;
+      this.#open.set(branch.xid, branch);
+    }
+    this.#finished = this.#finished.filter((branch) => branch.lost || branch.end !== null);
+    for (const branch of [...this.#open.values()].filter((known) => !known.seeded && known.prepareLsn >= forkLsn)) {
+      this.#lose(branch);
+    }
+  }
+
+  /**
+   * A collect is complete: what lies before `beforeLsn` happened before what lies at or after `afterLsn`, here and on every
+   * other node (with that node's positions). The node was read past `afterLsn`. Numbers increase, from {@link FIRST_BARRIER} on.
+   */
+  markBarrier(number: number, beforeLsn: Lsn, afterLsn: Lsn): void {
+    for (const branch of this.branches()) {
+      const known = branch as GrowingBranch;
+      if (!known.seeded && known.prepareLsn >= afterLsn) {
+        known.preparedAfterBarrier = number;
+      }
+      if (known.endedBeforeBarrier === Infinity && known.end !== null && known.end.lsn < beforeLsn) {
+        known.endedBeforeBarrier = number;
+      }
+    }
+    this.#barrier = { number, afterLsn };
+    // What began and ended around the stream's beginning may have been seeded by nobody; from now on a missing PREPARE is news.
+    this.#reportOrphans = true;
+  }
+
+  *branches(): Generator<Branch> {
+    yield* this.#open.values();
+    yield* this.#finished;
+  }
+
+  orphans(): readonly OrphanCommit[] {
+    return this.#orphans;
+  }
+
+  /** Forgets finished and lost branches, and the orphans that were reported. */
+  drop(branches: ReadonlySet<Branch>): void {
+    this.#finished = this.#finished.filter((branch) => !branches.has(branch));
+    this.#orphans = [];
+  }
+
+  #prepare(event: TransactionEvent): void {
+    const known = this.#open.get(event.xid);
+    if (known !== undefined && (event.seeded === true || known.prepareLsn === event.lsn)) {
+      return;
+    }
+    if (known !== undefined && known.seeded && known.gid === event.gid) {
+      // It was prepared after the stream's beginning and seeded by what pg_prepared_xacts showed later.
+      known.seeded = false;
+      known.prepareLsn = event.lsn;
+      known.preparedAtUs = event.timeUs;
+      return;
+    }
+    if (known !== undefined) {
+      this.#lose(known);
+    }
+    this.#open.set(event.xid, {
+      node: this.#node,
+      timeline: this.#timeline,
+      xid: event.xid,
+      gid: event.gid ?? '',
+      databaseOid: event.databaseOid,
+      prepareLsn: event.lsn,
+      preparedAtUs: event.timeUs,
+      seeded: event.seeded === true,
+      preparedAfterBarrier:
+        event.seeded !== true && this.#barrier !== null && event.lsn >= this.#barrier.afterLsn
+          ? this.#barrier.number
+          : 0,
+      endedBeforeBarrier: Infinity,
+      end: null,
+      lost: false,
+      decidedCommit: false,
+    });
+  }
+
+  #finish(event: TransactionEvent, kind: 'commit' | 'rollback'): void {
+    const branch = this.#open.get(event.xid);
+    if (branch === undefined) {
+      if (kind === 'commit' && this.#reportOrphans) {
+        this.#orphans.push({ node: this.#node, xid: event.xid, gid: event.gid ?? null, lsn: event.lsn });
+      }
+      return;
+    }
+    this.#open.delete(event.xid);
+    branch.end = { kind, lsn: event.lsn, previousLsn: event.previousLsn, timeUs: event.timeUs };
+    this.#finished.push(branch);
+  }
+
+  #lose(branch: GrowingBranch): void {
+    this.#open.delete(branch.xid);
+    branch.lost = true;
+    this.#finished.push(branch);
+  }
+}

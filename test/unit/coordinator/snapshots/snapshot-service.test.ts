@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { systemClock } from '../../../../shared/lifecycle/clock.ts';
+import { FakeCluster, holds, leading } from './fake-cluster.ts';
+
+async function eventually(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 5000;
+  while (!condition()) {
+    assert(performance.now() < deadlineMs, 'a condition did not come true');
+    await systemClock.sleep(2);
+  }
+}
+
+describe('snapshot service', () => {
+  it('declares a causal snapshot of a quiet cluster: durable, named, and at the last record', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    const commit = cluster.write('a', 'commit', 10);
+    const last = cluster.write('a', 'other');
+    await leading(cluster, async (service) => {
+      const snapshot = await service.createSnapshot({ label: 'first' });
+      assert.equal(snapshot.label, 'first');
+      assert.deepEqual(snapshot.class, { kind: 'causal' });
+      assert(snapshot.complete && holds(snapshot, 'a', commit));
+      assert.equal(snapshot.nodes[0]?.targetLsn, last);
+      assert.equal(snapshot.nodes[0]?.walEndLsn, cluster.node('a').insertLsn);
+      assert(cluster.observed.includes(`put snapshots/latest ${snapshot.id}`));
+      assert.deepEqual(await service.get('latest'), snapshot);
+      assert.deepEqual(await service.get(snapshot.id), snapshot);
+      await assert.rejects(service.get('20200101T000000000Z-0000'), { code: 'TM-SNAP-001' });
+    });
+  });
+
+  it('leaves out what began after the first reading, and says how far apart readings may lie', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(cluster, async (service) => {
+      const before = cluster.write('a', 'commit', 10);
+      let during = before;
+      cluster.beforeSample = (node) => {
+        if (node === 'a' && cluster.samples > 2) {
+          during = cluster.write('a', 'commit', 11);
+        }
+      };
+      const snapshot = await service.createSnapshot({ label: '' });
+      assert.equal(snapshot.class.kind, 'bounded');
+      assert(holds(snapshot, 'a', before) && !holds(snapshot, 'a', during));
+      assert.equal(snapshot.nodes[0]?.walEndLsn, during);
+    });
+  });
+
+  it('shrinks a vector that is not closed, and resolves what is in doubt', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(cluster, async (service) => {
+      let commit = 0n;
+      cluster.beforeSample = (node) => {
+        // Between the reading of `a` and that of `b`, a whole transaction over both.
+        if (node === 'b' && cluster.samples === 2) {
+          cluster.write('a', 'prepare', 20, 'transfer');
+          cluster.write('b', 'prepare', 30, 'transfer');
+          commit = cluster.write('b', 'commit-prepared', 30);
+          cluster.write('a', 'commit-prepared', 20);
+        }
+      };
+      const snapshot = await service.createSnapshot({ label: '' });
+      assert.equal(snapshot.class.kind, 'bounded');
+      assert(!holds(snapshot, 'b', commit as never), 'its PREPARE on a is missing');
+      assert.deepEqual(
+        snapshot.inDoubt.map(({ node, gid, decision }) => ({ node, gid, decision })),
+        [{ node: 'b', gid: 'transfer', decision: 'rollback' }],
+      );
+      cluster.beforeSample = () => {};
+      const next = await service.createSnapshot({ label: '' });
+      assert.deepEqual(next.inDoubt, []);
+      assert.deepEqual(next.class, { kind: 'causal' });
+    });
+  });
+
+  it('carries a decision over a change of the leader, when the commit lies far behind', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    cluster.write('a', 'prepare', 20, 'transfer');
+    cluster.write('b', 'prepare', 30, 'transfer');
+    cluster.write('b', 'commit-prepared', 30);
+    const decisions = [];
+    for (let leader = 0; leader < 3; leader += 1) {
+      const snapshot = await leading(cluster, (service) => service.createSnapshot({ label: '' }));
+      decisions.push(...snapshot.inDoubt.map(({ node, decision }) => `${node} ${decision}`));
+      cluster.write('b', 'commit', 31 + leader);
+    }
+    assert.deepEqual(decisions, ['a commit', 'a commit', 'a commit']);
+    // The GID is used anew on b: that is another transaction, though a's branch is still open.
+    cluster.write('b', 'prepare', 40, 'transfer');
+    const reused = await leading(cluster, (service) => service.createSnapshot({ label: '' }));
+    assert.deepEqual(
+      reused.inDoubt.map(({ node, decision }) => `${node} ${decision}`),
+      ['a commit', 'b rollback'],
+    );
+    const end = cluster.write('a', 'commit-prepared', 20);
+    const after = await leading(cluster, (service) => service.createSnapshot({ label: '' }));
+    assert(holds(after, 'a', end));
+    assert.deepEqual(
+      after.inDoubt.map(({ node }) => node),
+      ['b'],
+    );
+  });
+
+  it('names what is broken, and is not held back by it', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(cluster, async (service) => {
+      await service.createSnapshot({ label: '' });
+      cluster.write('a', 'prepare', 20, 'torn');
+      cluster.write('b', 'prepare', 30, 'torn');
+      cluster.write('a', 'commit-prepared', 20);
+      const rollback = cluster.write('b', 'rollback-prepared', 30);
+      const orphan = cluster.write('b', 'commit-prepared', 99);
+      const snapshot = await service.createSnapshot({ label: '' });
+      assert(holds(snapshot, 'b', rollback) && holds(snapshot, 'b', orphan));
+      assert.deepEqual(
+        snapshot.broken.map(
+          ({ gid, branches }) => `${gid} ${branches.map(({ node, state }) => `${node} ${state}`).join(', ')}`,
+        ),
+        ['torn a commit, b rollback', ' b commit'],
+      );
+      assert.deepEqual((await service.createSnapshot({ label: '' })).broken, []);
+    });
+  });
+
+  it('goes on without a node that is silent, and "latest" stays the last complete one', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(cluster, async (service) => {
+      const complete = await service.createSnapshot({ label: '' });
+      const known = cluster.write('b', 'commit', 30);
+      cluster.write('a', 'commit', 20);
+      await service.createSnapshot({ label: '' });
+      cluster.node('b').silent = true;
+      const partial = await service.createSnapshot({ label: '' });
+      assert(!partial.complete && holds(partial, 'b', known));
+      assert.deepEqual(
+        partial.nodes.map((node) => node.sampled),
+        [true, false],
+      );
+      const latest = await service.get('latest');
+      assert(latest.complete && latest.id > complete.id && latest.id < partial.id);
+      cluster.node('a').silent = true;
+      await assert.rejects(service.createSnapshot({ label: '' }), { code: 'TM-SNAP-002' });
+    });
+  });
+
+  it('declares nothing that is not durable, and nothing without the right to', async () => {
+    const cluster = new FakeCluster('a');
+    await leading(
+      cluster,
+      async (service) => {
+        await service.createSnapshot({ label: '' });
+        const objects = cluster.objects.size;
+        cluster.node('a').acknowledgedLsn = 1n as never;
+        await assert.rejects(service.createSnapshot({ label: '' }), { code: 'TM-SNAP-002' });
+        cluster.node('a').acknowledgedLsn = cluster.node('a').insertLsn;
+        cluster.putFails = true;
+        await assert.rejects(service.createSnapshot({ label: '' }), { code: 'TM-LEAD-002' });
+        assert.equal(cluster.objects.size, objects);
+      },
+      { durableTimeoutMs: 50 },
+    );
+    const service = new FakeCluster('a');
+    await assert.rejects(
+      leading(service, async (leader) => await leader.get('latest')),
+      { code: 'TM-SNAP-001' },
+    );
+  });
+
+  it('asks for a flush where WAL does not come by itself', async () => {
+    const cluster = new FakeCluster('a');
+    await leading(cluster, async (service) => {
+      await service.createSnapshot({ label: '' });
+      cluster.node('a').lazy = true;
+      const commit = cluster.write('a', 'commit', 20);
+      assert(holds(await service.createSnapshot({ label: '' }), 'a', commit));
+    });
+  });
+
+  it('lets requests that wait share one snapshot', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(cluster, async (service) => {
+      const first = service.createSnapshot({ label: '' });
+      const shared = await Promise.all(['x', 'y', ''].map((label) => service.createSnapshot({ label })));
+      assert.equal(new Set(shared.map((snapshot) => snapshot.id)).size, 1);
+      assert(shared[0]?.label === 'x, y' || (await first).id === shared[0]?.id);
+    });
+  });
+
+  it('takes snapshots by itself, and writes none while nothing happens', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    await leading(
+      cluster,
+      async () => {
+        await eventually(() => cluster.observed.filter((line) => line.startsWith('current')).length > 2);
+        assert.equal(cluster.objects.size, 1);
+        cluster.write('b', 'commit', 20);
+        await eventually(() => cluster.objects.size === 2);
+      },
+      { intervalMs: 5 },
+    );
+  });
+});
