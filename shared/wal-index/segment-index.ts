@@ -1,0 +1,188 @@
+import { assert } from '../errors/assert.ts';
+import { TidemarkError } from '../errors/tidemark-error.ts';
+import { advanceLsn, formatLsn, lsn, type Lsn } from '../postgres/lsn.ts';
+import { isSegmentSize } from '../postgres/wal-segment.ts';
+import { FRAME_CONTENT_BYTES_MAX, type WalStreamKey } from '../wal/change-set.ts';
+import type { TransactionEvent } from '../wal/transaction-event.ts';
+import { ByteReader, ByteWriter } from './byte-codec.ts';
+import { decodeSections, encodeSections } from './sections.ts';
+import { decodeEvents, encodeEvents } from './transaction-event-codec.ts';
+
+/** One data frame of a finished segment. */
+export interface SegmentFrame {
+  /** First byte of WAL in it. */
+  readonly startLsn: Lsn;
+  readonly contentBytes: number;
+  /** Where the frame lies in the object; what lies between frames is skippable. */
+  readonly offsetBytes: number;
+  readonly frameBytes: number;
+  /** Of the content, 32 bytes. */
+  readonly contentSha256: Buffer;
+}
+
+/**
+ * What is known of a finished segment without reading it: enough to find every transaction event of the segment, to read any
+ * range of it, and to check it. The frames cover the segment without a gap, in order.
+ */
+export interface SegmentIndex {
+  readonly stream: WalStreamKey;
+  /** First byte of the segment. */
+  readonly startLsn: Lsn;
+  readonly segmentBytes: number;
+  /** Of the segment as PostgreSQL has it, 32 bytes. */
+  readonly walSha256: Buffer;
+  /** The object that holds the frames. */
+  readonly objectBytes: number;
+  /** 32 bytes. */
+  readonly objectSha256: Buffer;
+  /** Start of the first record that does not end in this segment or before it. */
+  readonly nextRecordLsn: Lsn;
+  /** Start of the last record that ends in this segment or before it; NO_LSN if none is known. */
+  readonly lastRecordLsn: Lsn;
+  readonly frames: readonly SegmentFrame[];
+  /** Of the records that end in this segment, in order. */
+  readonly events: readonly TransactionEvent[];
+  /** The PREPAREs (seeded ones too) that were unfinished at the segment's start. */
+  readonly openBranches: readonly TransactionEvent[];
+}
+
+const MAGIC = 'TMWALIDX';
+const VERSION = 1;
+/** Numbers of the sections, in their order in the file. */
+const SEGMENT = 1;
+const FRAMES = 2;
+const EVENTS = 3;
+const OPEN_BRANCHES = 4;
+const SHA256_BYTES = 32;
+
+export function encodeSegmentIndex(index: SegmentIndex): Buffer {
+  const problem = problemOf(index);
+  assert(problem === null, `a segment's index must be readable: ${problem}`);
+  return encodeSections(MAGIC, VERSION, [
+    { number: SEGMENT, content: encodeSegment(index) },
+    { number: FRAMES, content: encodeFrames(index.frames) },
+    { number: EVENTS, content: encodeEvents(index.events) },
+    { number: OPEN_BRANCHES, content: encodeEvents(index.openBranches) },
+  ]);
+}
+
+/**
+ * @param what names the index in messages, for example its path
+ * @throws TidemarkError TM-REPO-003 if the bytes are damaged or contradict each other, TM-REPO-008 for a version that is not known
+ */
+export function decodeSegmentIndex(bytes: Buffer, what = 'a segment index'): SegmentIndex {
+  const sections = decodeSections(bytes, MAGIC, VERSION, [SEGMENT, FRAMES, EVENTS, OPEN_BRANCHES], what);
+  const [segmentBytes, frameBytes, eventBytes, branchBytes] = sections as [Buffer, Buffer, Buffer, Buffer];
+  const segment = decodeSegment(new ByteReader(segmentBytes, what));
+  const index: SegmentIndex = {
+    ...segment,
+    frames: decodeFrames(new ByteReader(frameBytes, what), segment.startLsn),
+    events: decodeEvents(eventBytes),
+    openBranches: decodeEvents(branchBytes),
+  };
+  const problem = problemOf(index);
+  if (problem !== null) throw new TidemarkError('TM-REPO-003', `${what} is damaged: ${problem}`);
+  return index;
+}
+
+function encodeSegment(index: SegmentIndex): Buffer {
+  const writer = new ByteWriter();
+  writer.text(index.stream.node);
+  writer.unsigned64(BigInt(index.stream.systemIdentifier));
+  writer.unsigned(index.stream.timeline);
+  writer.unsigned64(index.startLsn);
+  writer.unsigned(index.segmentBytes);
+  writer.raw(index.walSha256);
+  writer.unsigned(index.objectBytes);
+  writer.raw(index.objectSha256);
+  writer.unsigned64(index.nextRecordLsn);
+  writer.unsigned64(index.lastRecordLsn);
+  return writer.finish();
+}
+
+function decodeSegment(reader: ByteReader): Omit<SegmentIndex, 'frames' | 'events' | 'openBranches'> {
+  const segment = {
+    stream: {
+      node: reader.text(),
+      systemIdentifier: reader.unsigned64().toString(),
+      timeline: reader.unsignedUpTo(0xffff_ffff),
+    },
+    startLsn: lsn(reader.unsigned64()),
+    segmentBytes: reader.unsigned(),
+    walSha256: Buffer.from(reader.raw(SHA256_BYTES)),
+    objectBytes: reader.unsigned(),
+    objectSha256: Buffer.from(reader.raw(SHA256_BYTES)),
+    nextRecordLsn: lsn(reader.unsigned64()),
+    lastRecordLsn: lsn(reader.unsigned64()),
+  };
+  reader.end();
+  return segment;
+}
+
+function encodeFrames(frames: readonly SegmentFrame[]): Buffer {
+  const writer = new ByteWriter();
+  writer.unsigned(frames.length);
+  let end = 0;
+  for (const frame of frames) {
+    writer.unsigned(frame.contentBytes);
+    writer.unsigned(frame.offsetBytes - end);
+    writer.unsigned(frame.frameBytes);
+    writer.raw(frame.contentSha256);
+    end = frame.offsetBytes + frame.frameBytes;
+  }
+  return writer.finish();
+}
+
+function decodeFrames(reader: ByteReader, segmentStart: Lsn): SegmentFrame[] {
+  const frames: SegmentFrame[] = [];
+  let position = segmentStart;
+  let end = 0;
+  for (let left = reader.count(); left > 0; left--) {
+    const contentBytes = reader.unsignedUpTo(FRAME_CONTENT_BYTES_MAX);
+    const offsetBytes = end + reader.unsigned();
+    const frameBytes = reader.unsigned();
+    const contentSha256 = Buffer.from(reader.raw(SHA256_BYTES));
+    frames.push({ startLsn: position, contentBytes, offsetBytes, frameBytes, contentSha256 });
+    position = advanceLsn(position, contentBytes);
+    end = offsetBytes + frameBytes;
+  }
+  reader.end();
+  return frames;
+}
+
+/** What contradicts the invariants, in words; null if nothing does. */
+function problemOf(index: SegmentIndex): string | null {
+  const { startLsn, segmentBytes, frames, objectBytes } = index;
+  if (!isSegmentSize(segmentBytes)) return `segments of ${segmentBytes} bytes`;
+  if (startLsn % BigInt(segmentBytes) !== 0n) return `no segment starts at ${formatLsn(startLsn)}`;
+  if (index.stream.timeline === 0) return 'timeline 0';
+  const endLsn = startLsn + BigInt(segmentBytes);
+  let position: bigint = startLsn;
+  let offset = 0;
+  for (const frame of frames) {
+    if (frame.startLsn !== position || frame.contentBytes < 1 || frame.contentBytes > FRAME_CONTENT_BYTES_MAX) {
+      return `its frames do not cover ${formatLsn(lsn(position))}`;
+    }
+    if (frame.offsetBytes < offset || frame.frameBytes < 1) return `two frames at byte ${frame.offsetBytes}`;
+    position += BigInt(frame.contentBytes);
+    offset = frame.offsetBytes + frame.frameBytes;
+  }
+  if (position !== endLsn) return `its frames end at ${formatLsn(lsn(position))}`;
+  if (offset > objectBytes) return `its frames end behind the object's ${objectBytes} bytes`;
+  return problemOfEvents(index, endLsn);
+}
+
+function problemOfEvents({ startLsn, events, openBranches }: SegmentIndex, endLsn: bigint): string | null {
+  let before = 0n;
+  for (const event of events) {
+    // A seeded branch has no record: it stands where a stream began, and before the events that were read from there.
+    const inside =
+      event.seeded === true
+        ? event.lsn < endLsn
+        : event.endLsn > startLsn && event.endLsn <= endLsn && event.lsn >= before;
+    if (!inside) return `the event at ${formatLsn(event.lsn)} is not in its place`;
+    if (event.seeded !== true) before = event.lsn;
+  }
+  const wrong = openBranches.find((branch) => branch.kind !== 'prepare' || branch.lsn >= endLsn);
+  return wrong === undefined ? null : `no branch can be open since ${formatLsn(wrong.lsn)}`;
+}
