@@ -37,6 +37,8 @@ export class ChildProcess implements AsyncDisposable {
   readonly exited: Promise<ChildExit>;
   readonly #child: NodeChildProcess;
   readonly #lines: string[] = [];
+  readonly #stdout: string[] = [];
+  readonly #stderr: string[] = [];
   readonly #logFile: string | undefined;
   #exit: ChildExit | null = null;
 
@@ -45,8 +47,11 @@ export class ChildProcess implements AsyncDisposable {
     this.pid = pid;
     this.#child = child;
     this.#logFile = options.logFile;
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#keep(line));
+    for (const [stream, kept] of [
+      [child.stdout, this.#stdout],
+      [child.stderr, this.#stderr],
+    ] as const) {
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => this.#keep(line, kept));
     }
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -88,15 +93,26 @@ export class ChildProcess implements AsyncDisposable {
     return new ChildProcess(options, child, child.pid);
   }
 
-  #keep(line: string): void {
-    this.#lines.push(line);
-    if (this.#lines.length > LOG_LINES_MAX) this.#lines.splice(0, LOG_LINES_MAX / 5);
+  #keep(line: string, stream: string[]): void {
+    for (const kept of [this.#lines, stream]) {
+      kept.push(line);
+      if (kept.length > LOG_LINES_MAX) kept.splice(0, LOG_LINES_MAX / 5);
+    }
     if (this.#logFile !== undefined) appendFileSync(this.#logFile, `${line}\n`);
   }
 
   /** Null while it runs. */
   get exit(): ChildExit | null {
     return this.#exit;
+  }
+
+  /** The last lines of standard output, each with its end. */
+  get stdout(): string {
+    return this.#stdout.map((line) => `${line}\n`).join('');
+  }
+
+  get stderr(): string {
+    return this.#stderr.map((line) => `${line}\n`).join('');
   }
 
   /** The last lines that it wrote to either output. */
