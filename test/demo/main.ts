@@ -74,7 +74,10 @@ const told = tell().catch((error: unknown) => {
   story.show(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
   return false;
 });
-const outcome = await Promise.race([told, stop.then((interrupted) => (kept ? told : interrupted))]);
+const outcome = await Promise.race<boolean | 'interrupted'>([
+  told,
+  stop.then<boolean | 'interrupted'>((interrupted) => (kept ? told : interrupted)),
+]);
 if (outcome === 'interrupted') story.say('Interrupted: ending and removing everything.');
 await removeEverything();
 if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
