@@ -9,6 +9,7 @@ import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { OpenFile } from './journal-file.ts';
 import { findStreams, recoverStream } from './journal-recovery.ts';
 import type { FrameCodec } from './overlap.ts';
+import { rejectOnAbort } from './reject-on-abort.ts';
 import { SegmentFinisher } from './segment-finisher.ts';
 import { Wakeup } from './wakeup.ts';
 import { streamId, type AppendedListener, type WalPosition, type WalSource } from './wal-positions.ts';
@@ -125,10 +126,10 @@ export class WalStore implements WalSource {
     return this.#streams.get(streamId(stream))?.lastStartLsn ?? null;
   }
 
-  /** Waits until everything that was taken in is durable. */
-  async settle(stream: WalStreamKey): Promise<void> {
+  /** Waits until everything that was taken in is durable; rejects with the signal's reason. */
+  async settle(stream: WalStreamKey, signal: AbortSignal): Promise<void> {
     const known = this.#streams.get(streamId(stream));
-    await known?.waitForDurable(known.takenLsn);
+    if (known !== undefined) await rejectOnAbort(known.waitForDurable(known.takenLsn), signal);
   }
 
   async *read(stream: WalStreamKey, fromLsn: Lsn, signal: AbortSignal): AsyncGenerator<ChangeSet, void> {

@@ -1,0 +1,173 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { Service } from '../../shared/lifecycle/service.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import { RemoteRepository } from '../../shared/repository/remote-repository.ts';
+import type { ObjectEntry } from '../../shared/repository/repository.ts';
+import type { CoordinatorInfo } from '../coordination/coordination.ts';
+import type { AcknowledgementTracker } from './acknowledgement-tracker.ts';
+import { MESH_PREFIXES, isMeshObject, packsOf } from './mesh-objects.ts';
+import type { ObservedRepository } from './observed-repository.ts';
+import { followObjects, type FollowObjectsCall } from './peer-client.ts';
+import type { Peers } from './peers.ts';
+
+const DISCOVERY_MS = 1_000;
+/** Objects of one peer that are fetched side by side. */
+const FETCHES_MAX = 4;
+
+export interface ObjectMeshOptions {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  readonly peers: Peers;
+  readonly repository: ObservedRepository;
+  readonly tracker: AcknowledgementTracker;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Fetches what other coordinators have and this one has not: snapshots, base backups, timeline histories. A base backup's
+ * manifest is stored only when every pack that its source holds is stored here, so a manifest always stands for a whole backup. The
+ * own objects are made known to the tracker too.
+ */
+export class ObjectMesh implements Service {
+  readonly name = 'object-mesh';
+  readonly #options: ObjectMeshOptions;
+  readonly #fetching = new Map<string, Promise<void>>();
+
+  constructor(options: ObjectMeshOptions) {
+    this.#options = options;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { peers, repository, tracker, dataCenter, clock } = this.#options;
+    const endListening = repository.onCreated((path) => {
+      if (isMeshObject(path)) tracker.objectStored(path, dataCenter);
+    });
+    const sessions = new Map<string, Promise<void>>();
+    try {
+      for (const prefix of MESH_PREFIXES) {
+        for await (const { path } of repository.list(prefix)) {
+          if (isMeshObject(path)) tracker.objectStored(path, dataCenter);
+        }
+      }
+      while (!signal.aborted) {
+        for (const peer of peers.others()) {
+          const id = `${peer.coordinatorId} ${peer.address}`;
+          if (sessions.has(id)) continue;
+          sessions.set(
+            id,
+            this.#follow(peer, signal).finally(() => sessions.delete(id)),
+          );
+        }
+        await clock.sleep(DISCOVERY_MS, signal).catch(() => {});
+      }
+    } finally {
+      endListening();
+      await Promise.allSettled(sessions.values());
+    }
+  }
+
+  /** Follows one peer until the call ends. Never rejects. */
+  async #follow(peer: CoordinatorInfo, signal: AbortSignal): Promise<void> {
+    const { peers, coordinatorId, dataCenter, logger, clock } = this.#options;
+    const call = new AbortController();
+    const onAbort = (): void => call.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      const channel = peers.channel(peer.address);
+      const following = followObjects(channel, { coordinatorId, dataCenter }, call.signal);
+      const source = new RemoteRepository({ channels: [channel], signal: call.signal });
+      await this.#storeAll(following, source, peer, call);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.debug({ err: error, peer: peer.coordinatorId }, 'the objects of a peer are not followed');
+      await clock.sleep(DISCOVERY_MS, signal).catch(() => {});
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      call.abort(new TidemarkError('TM-RPC-001', 'the call is over'));
+    }
+  }
+
+  async #storeAll(
+    following: FollowObjectsCall,
+    source: RemoteRepository,
+    peer: CoordinatorInfo,
+    call: AbortController,
+  ): Promise<void> {
+    const { repository, tracker } = this.#options;
+    const running = new Set<Promise<void>>();
+    const store = async (object: ObjectEntry): Promise<boolean> => {
+      const isStored = await this.#fetch(object, source);
+      if (isStored) {
+        tracker.objectStored(object.path, peer.dataCenter);
+        await following.sendStored(object.path);
+      }
+      return isStored;
+    };
+    try {
+      for await (const object of following.objects) {
+        if (!isMeshObject(object.path)) {
+          throw new TidemarkError('TM-REPO-006', `${peer.coordinatorId} offers ${object.path}`);
+        }
+        const packs = packsOf(object.path);
+        if (packs !== null && (await repository.stat(object.path)) === null) {
+          await Promise.all(running);
+          let isWhole = true;
+          for await (const pack of source.list(packs)) {
+            if (pack.path !== object.path) isWhole = (await store(pack)) && isWhole;
+          }
+          if (!isWhole) continue;
+        }
+        const storing = store(object).then(
+          () => {},
+          (error: unknown) => call.abort(error),
+        );
+        const done = storing.finally(() => running.delete(done));
+        running.add(done);
+        if (running.size >= FETCHES_MAX) await Promise.race(running);
+      }
+    } finally {
+      call.abort(new TidemarkError('TM-RPC-001', 'the call is over'));
+      await Promise.allSettled(running);
+    }
+  }
+
+  /** Whether the object is stored here, by this or another peer's doing; false if it exists with another size. */
+  async #fetch(object: ObjectEntry, source: RemoteRepository): Promise<boolean> {
+    const { repository, logger } = this.#options;
+    await this.#fetching.get(object.path)?.catch(() => {});
+    const own = await repository.stat(object.path);
+    if (own !== null) {
+      if (own.sizeBytes === object.sizeBytes) return true;
+      logger.error({ path: object.path, source: source.name }, 'an object exists with another size than at a peer');
+      return false;
+    }
+    const fetching = (async () => {
+      await repository.create(object.path, exactly(object, source.read(object.path)));
+    })();
+    this.#fetching.set(object.path, fetching);
+    try {
+      await fetching;
+    } finally {
+      this.#fetching.delete(object.path);
+    }
+    return true;
+  }
+}
+
+/** Fails before the end where an object has another length than was said, so that it is not stored. */
+async function* exactly(object: ObjectEntry, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+  let bytes = 0;
+  for await (const chunk of content) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (bytes !== object.sizeBytes) {
+    throw new TidemarkError(
+      'TM-REPO-003',
+      `${object.path} has ${bytes} bytes, not the ${object.sizeBytes} that were said`,
+    );
+  }
+}
