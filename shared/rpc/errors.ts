@@ -83,20 +83,21 @@ export function fromServiceError(error: unknown, address: string): TidemarkError
 
 function fromStatus(error: grpc.ServiceError, address: string): TidemarkError {
   const cause = error;
+  const details = readable(error.details);
   switch (error.code) {
     case grpc.status.UNAVAILABLE:
       return isTlsProblem(error.details)
-        ? new TidemarkError('TM-RPC-002', `the TLS handshake with ${address} failed: ${error.details}`, { cause })
-        : new TidemarkError('TM-RPC-001', `${address} cannot be reached: ${error.details}`, { cause });
+        ? new TidemarkError('TM-RPC-002', `the TLS handshake with ${address} failed: ${details}`, { cause })
+        : new TidemarkError('TM-RPC-001', `${address} cannot be reached: ${details}`, { cause });
     case grpc.status.DEADLINE_EXCEEDED:
-      return new TidemarkError('TM-RPC-004', `${address} did not answer in time: ${error.details}`, { cause });
+      return new TidemarkError('TM-RPC-004', `${address} did not answer in time: ${details}`, { cause });
     case grpc.status.CANCELLED:
-      return new TidemarkError('TM-RPC-001', `the call to ${address} was cancelled: ${error.details}`, { cause });
+      return new TidemarkError('TM-RPC-001', `the call to ${address} was cancelled: ${details}`, { cause });
     case grpc.status.UNAUTHENTICATED:
     case grpc.status.PERMISSION_DENIED:
-      return new TidemarkError('TM-RPC-002', `${address} refused the call: ${error.details}`, { cause });
+      return new TidemarkError('TM-RPC-002', `${address} refused the call: ${details}`, { cause });
     case grpc.status.UNIMPLEMENTED:
-      return new TidemarkError('TM-RPC-003', `${address} does not know the call: ${error.details}`, {
+      return new TidemarkError('TM-RPC-003', `${address} does not know the call: ${details}`, {
         hint: 'Check that the address is that of the right process, and that both run one version.',
         cause,
       });
@@ -118,6 +119,14 @@ function fromStatus(error: grpc.ServiceError, address: string): TidemarkError {
     retryable: error.code === grpc.status.INTERNAL && /RST_STREAM|GOAWAY/.test(error.details),
     cause,
   });
+}
+
+/** grpc-js' words without the frame that it puts around every failed connection. */
+function readable(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note:\s*$/, '')
+    .replace(/ \(\d{4}-\d{2}-\d{2}T[\d:.]+Z\)/, '');
 }
 
 function isTlsProblem(details: string): boolean {
