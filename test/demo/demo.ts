@@ -1,13 +1,10 @@
-import path from 'node:path';
-import { AgentProcess } from '../support/agent-process.ts';
 import { bankProblems, findLost, inspectBank, lostTimeMs, type BankReport } from '../support/bank/bank-check.ts';
 import { BankLoad } from '../support/bank/bank-load.ts';
 import { createBank, type BankLayout } from '../support/bank/bank-schema.ts';
 import { findDamage } from '../support/bank/index-check.ts';
 import { TidemarkCluster } from '../support/cluster.ts';
 import { DisposalStack } from '../support/disposal-stack.ts';
-import { freePort } from '../support/free-port.ts';
-import { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { RestoredCluster, type SnapshotJson } from '../support/restored-cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { formatChecks, formatResult, type DemoCheck, type DemoResult } from './demo-result.ts';
 import { formatTable, type Story } from './story.ts';
@@ -19,25 +16,6 @@ export interface DemoOptions {
   readonly loadSeconds: number;
   readonly coordination: 'etcd' | 'embedded';
   readonly etcdMembers: 1 | 3;
-}
-
-interface SnapshotJson {
-  readonly id: string;
-  readonly timeUs: string;
-  readonly class: string | { readonly kind: string; readonly boundUs?: string };
-  readonly inDoubt: readonly { readonly gid: string; readonly decision: string }[];
-  readonly dataCenters: readonly string[];
-}
-
-interface RestoreJson {
-  readonly snapshot: SnapshotJson;
-  readonly durationMs: number | string;
-  readonly nodes: readonly {
-    readonly node: string;
-    readonly port: number;
-    readonly inDoubtCommitted: number;
-    readonly inDoubtRolledBack: number;
-  }[];
 }
 
 const ACCOUNTS = 900;
@@ -65,9 +43,9 @@ export class Demo {
     const load = await this.#openBank(cluster, layout);
     const lossAtMs = await this.#loseLeaderUnderLoad(cluster, load);
     const disaster = await this.#loseEverything(cluster, load, lossAtMs);
-    const restored = await this.#restore(cluster, disaster.atMs);
-    const restoredLayout = { ...layout, shards: restored.shards };
-    const result = await this.#check(restoredLayout, load, disaster, restored);
+    const restore = await this.#restore(cluster, disaster.atMs);
+    const restoredLayout = { ...layout, shards: restore.restored.shards };
+    const result = await this.#check(restoredLayout, load, disaster, restore);
     return { result, cluster, layout: restoredLayout };
   }
 
@@ -213,56 +191,29 @@ export class Demo {
   async #restore(
     cluster: TidemarkCluster,
     disasterAtMs: number,
-  ): Promise<{
-    report: RestoreJson;
-    shards: { host: string; port: number }[];
-    rtoMs: number;
-    copies: readonly string[];
-  }> {
+  ): Promise<{ restored: RestoredCluster; rtoMs: number }> {
     this.#story.chapter('The restore');
-    const hosts = this.#stack.use(TemporaryDirectory.create('restored'));
-    const targets: { agent: AgentProcess; directory: string; port: number }[] = [];
-    for (const shard of cluster.shards) {
-      const agent = this.#stack.use(
-        await AgentProcess.prepare(hosts, { node: shard.name, binDirectory: shard.binDirectory }),
-      );
-      targets.push({ agent, directory: path.join(hosts.path, `${shard.name}-data`), port: await freePort() });
-    }
-    await Promise.all(targets.map(({ agent }) => agent.start()));
-    const args = [
-      'restore',
-      '--snapshot',
-      'latest',
-      ...targets.flatMap(({ agent, directory, port }) => [
-        '--target',
-        `${agent.node}=${agent.address}:${directory}:${port}`,
-      ]),
-    ];
     this.#story.say(
-      `Three new hosts with an agent each. tidemark restore --snapshot latest --target shard-0=… (and two more)`,
+      'On three new hosts an agent is started. tidemark restore --snapshot latest --target shard-0=… (and two more)',
     );
-    const report = await cluster.cli.json<RestoreJson>(args, 150_000);
+    const restored = this.#stack.use(await RestoredCluster.fromCoordinators(cluster));
     const rtoMs = Date.now() - disasterAtMs;
     this.#story.say(
-      `Restored ${report.snapshot.id}, ${describeClass(report.snapshot)}, in ${seconds(Number(report.durationMs))}: all shards ` +
-        `stood at the cut before any was promoted; ${resolvedBranches(report)} in-doubt branches were finished.`,
+      `Restored ${restored.report.snapshot.id}, ${describeClass(restored.report.snapshot)}, in ` +
+        `${seconds(Number(restored.report.durationMs))}: all shards stood at the cut before any was promoted; ` +
+        `${restored.resolvedBranches} in-doubt branches were finished.`,
     );
-    return {
-      report,
-      rtoMs,
-      shards: targets.map(({ port }) => ({ host: '127.0.0.1', port })),
-      copies: report.snapshot.dataCenters,
-    };
+    return { restored, rtoMs };
   }
 
   async #check(
     layout: BankLayout,
     load: BankLoad,
     disaster: { atMs: number; snapshot: SnapshotJson },
-    restored: { report: RestoreJson; rtoMs: number; copies: readonly string[] },
+    { restored, rtoMs }: { restored: RestoredCluster; rtoMs: number },
   ): Promise<DemoResult> {
     this.#story.chapter('Is it one database again?');
-    const { report: restore } = restored;
+    const { report: restore, resolvedBranches } = restored;
     const bank = await inspectBank(layout);
     const damage = (await Promise.all(layout.shards.map((shard) => findDamage(shard)))).flat();
     const lost = findLost(bank, load.acknowledged);
@@ -272,8 +223,8 @@ export class Demo {
       ...bankChecks(bank),
       {
         name: 'in-doubt branches are the predicted ones',
-        ok: resolvedBranches(restore) === restore.snapshot.inDoubt.length,
-        detail: `${resolvedBranches(restore)} resolved, ${restore.snapshot.inDoubt.length} predicted`,
+        ok: resolvedBranches === restore.snapshot.inDoubt.length,
+        detail: `${resolvedBranches} resolved, ${restore.snapshot.inDoubt.length} predicted`,
       },
       {
         name: 'nothing acknowledged before the snapshot is lost',
@@ -289,13 +240,13 @@ export class Demo {
       transfers_acknowledged: load.acknowledged.length,
       transfers_restored: bank.transfers,
       torn_transfers: bank.torn.length,
-      in_doubt_resolved: resolvedBranches(restore),
+      in_doubt_resolved: resolvedBranches,
       balance_expected: bank.balanceExpected,
       balance_restored: bank.balance,
       snapshot_id: restore.snapshot.id,
       snapshot_class: describeClass(restore.snapshot),
       rpo_ms: lostTimeMs(lost, disaster.atMs),
-      rto_ms: restored.rtoMs,
+      rto_ms: rtoMs,
       leader_changes: this.#leaderChanges,
       copies: disaster.snapshot.dataCenters.length,
     };
@@ -326,10 +277,6 @@ function bankChecks(bank: BankReport): DemoCheck[] {
       detail: problems[0] ?? 'all of them',
     },
   ];
-}
-
-function resolvedBranches(report: RestoreJson): number {
-  return report.nodes.reduce((sum, node) => sum + node.inDoubtCommitted + node.inDoubtRolledBack, 0);
 }
 
 function describeClass({ class: kind }: SnapshotJson): string {

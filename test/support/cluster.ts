@@ -32,6 +32,7 @@ export interface ClusterStatus {
     readonly problem: string;
     readonly acknowledgedLsn: string;
     readonly flushLsn: string;
+    readonly copies: readonly { readonly dataCenter: string; readonly durableLsn: string }[];
   }[];
   readonly problems: readonly string[];
 }

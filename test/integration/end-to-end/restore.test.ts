@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { findLost, inspectBank } from '../../support/bank/bank-check.ts';
+import { BankLoad } from '../../support/bank/bank-load.ts';
+import { createBank, type BankLayout } from '../../support/bank/bank-schema.ts';
+import { findDamage } from '../../support/bank/index-check.ts';
+import { seedFromEnvironment } from '../../support/bank/seeded-random.ts';
+import { TidemarkCluster } from '../../support/cluster.ts';
+import { RestoredCluster, type SnapshotJson } from '../../support/restored-cluster.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { compareWal } from '../../support/wal-comparison.ts';
+
+const ACCOUNTS = 300;
+
+describe('A sharded database', () => {
+  const seed = seedFromEnvironment();
+  let cluster: TidemarkCluster;
+  let layout: BankLayout;
+  let snapshot: SnapshotJson;
+  let acknowledgedBefore: BankLoad['acknowledged'];
+
+  before(async function () {
+    this.timeout(180_000);
+    cluster = await TidemarkCluster.create({
+      shards: 3,
+      snapshotInterval: '1h',
+      postgres: { walSegmentSizeMb: 1, settings: { wal_keep_size: '10GB' } },
+    });
+    layout = { accounts: ACCOUNTS, shards: cluster.shards.map(({ port }) => ({ host: '127.0.0.1', port })) };
+    await createBank(layout);
+    await cluster.leader();
+    await using load = new BankLoad(layout, { seed, abandonProbability: 0.05, leftoverAgeMs: 60_000, noteLength: 300 });
+    await waitFor('some work', () => load.acknowledged.length > 50);
+    await cluster.cli.json(['backup', 'create'], 120_000);
+    const before = load.acknowledged.length;
+    await waitFor(
+      'more work, and clients that died',
+      () => load.acknowledged.length > before + 300 && load.abandoned > 5,
+    );
+    acknowledgedBefore = [...load.acknowledged];
+    snapshot = await cluster.cli.json<SnapshotJson>(['snapshot', 'create', '--label', 'end-to-end']);
+    const atSnapshot = load.acknowledged.length;
+    await waitFor('work after the snapshot', () => load.acknowledged.length > atSnapshot + 100);
+    await load.stop();
+    await cluster.waitUntilAcknowledged();
+  });
+
+  after(async () => {
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  /** Whole, as predicted, with everything from before the snapshot and not everything from after it. */
+  async function check(restored: RestoredCluster): Promise<void> {
+    assert.equal(restored.report.snapshot.id, snapshot.id);
+    const bank = await restored.inspectBank(ACCOUNTS);
+    assert.deepEqual(findLost(bank, acknowledgedBefore), []);
+    assert.notEqual(snapshot.inDoubt.length, 0, 'clients died, so something is in doubt');
+    assert.equal(restored.resolvedBranches, snapshot.inDoubt.length);
+    const source = await inspectBank(layout);
+    assert(bank.transfers < source.transfers, 'the snapshot lies before the end');
+    for (const shard of restored.shards) assert.deepEqual(await findDamage(shard), []);
+  }
+
+  it(`is restored as one by the leader (seed ${seed})`, async function () {
+    this.timeout(120_000);
+    await using restored = await RestoredCluster.fromCoordinators(cluster, snapshot.id);
+    await check(restored);
+  });
+
+  it(`has copies that equal PostgreSQL's own WAL in every data centre (seed ${seed})`, async () => {
+    for (const shard of cluster.shards) {
+      const systemIdentifier = await shard.systemIdentifier();
+      for (const { repositoryPath } of cluster.coordinators) {
+        const walDirectory = `${shard.dataDirectory}/pg_wal`;
+        const copy = await compareWal(repositoryPath, shard.name, systemIdentifier, walDirectory);
+        assert(copy.finishedSegments > 0, `${repositoryPath} has no finished segment of ${shard.name}`);
+      }
+    }
+  });
+
+  it(`is restored as one from one bare repository, with nothing else running (seed ${seed})`, async function () {
+    this.timeout(120_000);
+    for (const process of [...cluster.coordinators, ...cluster.agents]) await process.stop();
+    for (const member of cluster.etcd?.members ?? []) await member.kill();
+    const [, , repository] = cluster.coordinators;
+    assert(repository !== undefined);
+    await using restored = await RestoredCluster.fromRepository(cluster.shards, repository.repositoryPath, snapshot.id);
+    await check(restored);
+  });
+});
