@@ -98,15 +98,14 @@ export class Demo {
     );
     await waitFor('the first transfers', () => load.acknowledged.length > 20);
     const startedAt = performance.now();
-    const backups = await cluster.cli.json<unknown>(['backup', 'create'], 120_000);
-    const count = Array.isArray(backups) ? backups.length : DATABASE_SERVERS;
+    const { backups } = await cluster.cli.json<{ backups: readonly unknown[] }>(['backup', 'create'], 120_000);
     this.#story.say(
-      `tidemark backup create: ${count} base backups in ${seconds(performance.now() - startedAt)}, while the bank went on ` +
+      `tidemark backup create: ${backups.length} base backups in ${seconds(performance.now() - startedAt)}, while the bank went on ` +
         `(${load.acknowledged.length} transfers so far).`,
     );
     const snapshot = await cluster.cli.json<SnapshotJson>(['snapshot', 'create', '--label', 'demo']);
     this.#story.say(
-      `tidemark snapshot create: ${snapshot.id}, ${describeClass(snapshot)}, ${snapshot.inDoubt.length} branches in doubt ` +
+      `tidemark snapshot create: ${snapshot.id}, ${describeClass(snapshot)}, ${snapshot.in_doubt.length} branches in doubt ` +
         `with their decisions. From now on one is taken every 2 s.`,
     );
     await this.#workFor(load, this.#options.loadSeconds / 3);
@@ -155,11 +154,9 @@ export class Demo {
       'a snapshot after the change of leader that all data centres hold',
       async () => {
         const latest = await cluster.cli.json<SnapshotJson>(['snapshot', 'show', 'latest']);
-        return (
-          Number(latest.timeUs) / 1000 > leaderLostAtMs && latest.dataCenters.length === cluster.coordinators.length
-        );
+        return Date.parse(latest.time) > leaderLostAtMs && latest.data_centers.length === cluster.coordinators.length;
       },
-      { intervalMs: 250 },
+      { intervalMs: 500 },
     );
     await this.#workFor(load, this.#options.loadSeconds / 3);
     this.#story.chapter('The disaster');
@@ -200,7 +197,7 @@ export class Demo {
     const rtoMs = Date.now() - disasterAtMs;
     this.#story.say(
       `Restored ${restored.report.snapshot.id}, ${describeClass(restored.report.snapshot)}, in ` +
-        `${seconds(Number(restored.report.durationMs))}: all shards stood at the cut before any was promoted; ` +
+        `${seconds(restored.report.duration_ms)}: all shards stood at the cut before any was promoted; ` +
         `${restored.resolvedBranches} in-doubt branches were finished.`,
     );
     return { restored, rtoMs };
@@ -217,14 +214,14 @@ export class Demo {
     const bank = await inspectBank(layout);
     const damage = (await Promise.all(layout.shards.map((shard) => findDamage(shard)))).flat();
     const lost = findLost(bank, load.acknowledged);
-    const snapshotAtMs = Number(restore.snapshot.timeUs) / 1000;
+    const snapshotAtMs = Date.parse(restore.snapshot.time);
     const lostBefore = lost.filter(({ atMs }) => atMs < snapshotAtMs - 1000);
     const checks: DemoCheck[] = [
       ...bankChecks(bank),
       {
         name: 'in-doubt branches are the predicted ones',
-        ok: resolvedBranches === restore.snapshot.inDoubt.length,
-        detail: `${resolvedBranches} resolved, ${restore.snapshot.inDoubt.length} predicted`,
+        ok: resolvedBranches === restore.snapshot.in_doubt.length,
+        detail: `${resolvedBranches} resolved, ${restore.snapshot.in_doubt.length} predicted`,
       },
       {
         name: 'nothing acknowledged before the snapshot is lost',
@@ -248,7 +245,7 @@ export class Demo {
       rpo_ms: lostTimeMs(lost, disaster.atMs),
       rto_ms: rtoMs,
       leader_changes: this.#leaderChanges,
-      copies: disaster.snapshot.dataCenters.length,
+      copies: disaster.snapshot.data_centers.length,
     };
     this.#story.chapter(result.ok ? 'Every check held' : 'A check failed');
     this.#story.show(formatResult(result));
@@ -280,8 +277,7 @@ function bankChecks(bank: BankReport): DemoCheck[] {
 }
 
 function describeClass({ class: kind }: SnapshotJson): string {
-  if (typeof kind === 'string') return kind;
-  return kind.boundUs === undefined ? kind.kind : `${kind.kind}(${kind.boundUs} µs)`;
+  return kind.bound_us === undefined ? kind.kind : `${kind.kind}(${kind.bound_us} µs)`;
 }
 
 function seconds(durationMs: number): string {
@@ -296,7 +292,7 @@ export function formatCommands(cluster: TidemarkCluster, layout: BankLayout): st
       `restored shard-${number}`,
       `psql -h ${shard.host} -p ${shard.port} -U postgres bank`,
     ]),
-    ['status', `TIDEMARK_COORDINATORS=${addresses.join(',')} npm run -s tidemark -- status`],
+    ['status', `TIDEMARK_COORDINATOR=${addresses.join(',')} npm run -s tidemark -- status`],
     ...cluster.coordinators
       .filter(({ running }) => running)
       .map(({ dataCenter, repositoryPath }) => [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseLsn } from '../../shared/postgres/lsn.ts';
 import { findLost } from '../support/bank/bank-check.ts';
 import { BankLoad } from '../support/bank/bank-load.ts';
 import { createBank, type BankLayout } from '../support/bank/bank-schema.ts';
@@ -50,14 +51,14 @@ describe('SIGKILL at random moments under load', () => {
       if (round % RESTORE_EVERY === 0 || round === ROUNDS) {
         const snapshot = await waitFor('a snapshot after this round', async () => {
           const latest = await cluster.cli.json<SnapshotJson>(['snapshot', 'show', 'latest']);
-          return Number(latest.timeUs) / 1000 > roundEndedAt ? latest : null;
+          return Date.parse(latest.time) > roundEndedAt ? latest : null;
         });
         const acknowledged = load.acknowledged.filter(({ atMs }) => atMs < roundEndedAt);
         await using restored = await RestoredCluster.fromCoordinators(cluster, snapshot.id);
         const bank = await restored.inspectBank(ACCOUNTS);
         assert.deepEqual(findLost(bank, acknowledged), [], 'acknowledged before the snapshot and lost');
-        assert.equal(restored.resolvedBranches, snapshot.inDoubt.length);
-        console.log(`      restored ${snapshot.id}: ${bank.transfers} transfers, ${snapshot.inDoubt.length} in doubt`);
+        assert.equal(restored.resolvedBranches, snapshot.in_doubt.length);
+        console.log(`      restored ${snapshot.id}: ${bank.transfers} transfers, ${snapshot.in_doubt.length} in doubt`);
       }
     }
 
@@ -127,13 +128,7 @@ async function waitForFollowers(cluster: TidemarkCluster, wanted: readonly bigin
     return cluster.shards.every((shard, number) =>
       nodes
         .find(({ node }) => node === shard.name)
-        ?.copies.every(({ durableLsn }) => lsnBytes(durableLsn) >= (wanted[number] ?? 0n)),
+        ?.copies.every((copy) => parseLsn(copy.durable_lsn) >= (wanted[number] ?? 0n)),
     );
   });
-}
-
-/** `1/2A` or a number of bytes. */
-function lsnBytes(text: string): bigint {
-  const [high = '0', low] = text.split('/');
-  return low === undefined ? BigInt(high) : (BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`);
 }

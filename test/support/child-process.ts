@@ -6,7 +6,7 @@ import { signalQuietly } from './processes-below.ts';
 import { unprivilegedUser } from './unprivileged-user.ts';
 import { waitFor } from './wait-for.ts';
 
-const LOG_LINES_MAX = 5000;
+const LINES_MAX = 20_000;
 const LOG_TAIL_LINES = 40;
 const OUTPUT_GRACE_MS = 500;
 
@@ -96,7 +96,7 @@ export class ChildProcess implements AsyncDisposable {
   #keep(line: string, stream: string[]): void {
     for (const kept of [this.#lines, stream]) {
       kept.push(line);
-      if (kept.length > LOG_LINES_MAX) kept.splice(0, LOG_LINES_MAX / 5);
+      if (kept.length > LINES_MAX) kept.splice(0, LINES_MAX / 5);
     }
     if (this.#logFile !== undefined) appendFileSync(this.#logFile, `${line}\n`);
   }

@@ -25,14 +25,14 @@ export interface ClusterOptions {
 
 /** The parts of `tidemark status --json` that tests look at. */
 export interface ClusterStatus {
-  readonly leader: { readonly coordinatorId: string; readonly term: string } | null;
+  readonly leader: { readonly coordinator_id: string; readonly term: number } | null;
   readonly nodes: readonly {
     readonly node: string;
     readonly state: string;
     readonly problem: string;
-    readonly acknowledgedLsn: string;
-    readonly flushLsn: string;
-    readonly copies: readonly { readonly dataCenter: string; readonly durableLsn: string }[];
+    readonly acknowledged_lsn: string;
+    readonly flush_lsn: string;
+    readonly copies: readonly { readonly data_center: string; readonly durable_lsn: string }[];
   }[];
   readonly problems: readonly string[];
 }

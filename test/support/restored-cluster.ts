@@ -14,23 +14,24 @@ const RESTORE_TIMEOUT_MS = 150_000;
 /** The parts of a snapshot's JSON that tests look at. */
 export interface SnapshotJson {
   readonly id: string;
-  readonly timeUs: string | number;
-  readonly class: string | { readonly kind: string; readonly boundUs?: number | string };
+  /** RFC 3339. */
+  readonly time: string;
+  readonly class: { readonly kind: 'causal' | 'bounded'; readonly bound_us?: number };
   readonly complete: boolean;
   readonly restorable: boolean;
-  readonly inDoubt: readonly { readonly node: string; readonly gid: string; readonly decision: string }[];
-  readonly dataCenters: readonly string[];
+  readonly in_doubt: readonly { readonly node: string; readonly gid: string; readonly decision: string }[];
+  readonly data_centers: readonly string[];
 }
 
 /** What `tidemark restore --json` ends with. */
 export interface RestoreJson {
   readonly snapshot: SnapshotJson;
-  readonly durationMs: number | string;
+  readonly duration_ms: number;
   readonly nodes: readonly {
     readonly node: string;
     readonly port: number;
-    readonly inDoubtCommitted: number;
-    readonly inDoubtRolledBack: number;
+    readonly in_doubt_committed: number;
+    readonly in_doubt_rolled_back: number;
   }[];
 }
 
@@ -108,7 +109,7 @@ export class RestoredCluster implements AsyncDisposable {
 
   /** How many branches the restore committed or rolled back. */
   get resolvedBranches(): number {
-    return this.report.nodes.reduce((sum, node) => sum + node.inDoubtCommitted + node.inDoubtRolledBack, 0);
+    return this.report.nodes.reduce((sum, node) => sum + node.in_doubt_committed + node.in_doubt_rolled_back, 0);
   }
 
   /** Reads the bank on the restored servers. @throws Error if it is not whole */

@@ -33,7 +33,7 @@ export class TidemarkCli {
       command: checkout.node,
       args: ['--enable-source-maps', path.join(checkout.root, 'dist/coordinator/cli/main.js'), ...args],
       directory: this.#directory,
-      env: coordinators === '' ? {} : { TIDEMARK_COORDINATORS: coordinators },
+      env: coordinators === '' ? {} : { TIDEMARK_COORDINATOR: coordinators },
     });
     await waitFor(`${child.name} ends`, () => child.exit, { timeoutMs });
     const exit = await child.exited;

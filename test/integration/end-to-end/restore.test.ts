@@ -53,8 +53,8 @@ describe('A sharded database', () => {
     assert.equal(restored.report.snapshot.id, snapshot.id);
     const bank = await restored.inspectBank(ACCOUNTS);
     assert.deepEqual(findLost(bank, acknowledgedBefore), []);
-    assert.notEqual(snapshot.inDoubt.length, 0, 'clients died, so something is in doubt');
-    assert.equal(restored.resolvedBranches, snapshot.inDoubt.length);
+    assert.notEqual(snapshot.in_doubt.length, 0, 'clients died, so something is in doubt');
+    assert.equal(restored.resolvedBranches, snapshot.in_doubt.length);
     const source = await inspectBank(layout);
     assert(bank.transfers < source.transfers, 'the snapshot lies before the end');
     for (const shard of restored.shards) assert.deepEqual(await findDamage(shard), []);
