@@ -11,6 +11,7 @@ const checks = [
   { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
   { name: 'types', command: [bin('tsc'), '-p', 'tsconfig.json'] },
   { name: 'protobuf types', command: [process.execPath, 'test/static/generate-proto-types.mjs', '--check'] },
+  { name: "the README's tables", command: [process.execPath, 'test/static/generate-reference.mjs', '--check'] },
   { name: 'unused code and dependencies', command: [bin('knip')] },
 ];
 
