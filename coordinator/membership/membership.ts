@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { untilAborted } from '../../shared/lifecycle/until-aborted.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
 import { checkName } from '../../shared/repository/layout.ts';
 import type { Coordination, Leadership } from '../coordination/coordination.ts';
@@ -207,14 +208,4 @@ function isNews(before: Instance, now: Instance): boolean {
     before.postgresReachable !== now.postgresReachable ||
     before.problem !== now.problem
   );
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-    } else {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    }
-  });
 }
