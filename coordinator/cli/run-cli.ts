@@ -126,9 +126,7 @@ function connectionSettings(options: OptionValues, environment: CliEnvironment['
     const given = options[name];
     return typeof given === 'string' ? given : environment[variable];
   };
-  // The agent beside it may have the list in its environment already.
-  const listed = value('coordinator', 'TIDEMARK_COORDINATOR') ?? environment['TIDEMARK_COORDINATORS'];
-  const addresses = (listed ?? COORDINATOR_DEFAULT)
+  const addresses = (value('coordinator', 'TIDEMARK_COORDINATOR') ?? COORDINATOR_DEFAULT)
     .split(',')
     .map((address) => address.trim())
     .filter((address) => address !== '');

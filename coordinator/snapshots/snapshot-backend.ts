@@ -1,0 +1,49 @@
+import { summarizeSnapshot, type SnapshotSummary } from '../../shared/admin/snapshot.ts';
+import { snapshotPath } from '../../shared/repository/layout.ts';
+import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
+import { hasBackups, type HeldBackup } from '../../shared/restore-plan/restore-plan.ts';
+import type { SnapshotBackend } from '../admin/admin-backends.ts';
+import type { SnapshotService } from './snapshot-service.ts';
+
+interface AdminSnapshotsOptions {
+  readonly service: Pick<SnapshotService, 'createSnapshot' | 'list' | 'get'>;
+  readonly backups: () => Promise<readonly HeldBackup[]>;
+  /** The data centres that are known to hold an object; this one's is among them if it does. */
+  readonly objectCopies: (path: string) => readonly string[];
+  readonly dataCenter: string;
+}
+
+/** Snapshots as the Admin API shows them: with what is known of their copies, and whether a base backup lies before them. */
+export class AdminSnapshots implements SnapshotBackend {
+  readonly #options: AdminSnapshotsOptions;
+
+  constructor(options: AdminSnapshotsOptions) {
+    this.#options = options;
+  }
+
+  async createSnapshot(options: { readonly label: string }): Promise<SnapshotSummary> {
+    return await this.#summarize(await this.#options.service.createSnapshot(options));
+  }
+
+  async list(limit: number): Promise<readonly SnapshotSummary[]> {
+    const backups = await this.#options.backups();
+    return (await this.#options.service.list(limit)).map((snapshot) => this.#summary(snapshot, backups));
+  }
+
+  async get(idOrLatest: string): Promise<SnapshotSummary> {
+    return await this.#summarize(await this.#options.service.get(idOrLatest));
+  }
+
+  async #summarize(snapshot: Snapshot): Promise<SnapshotSummary> {
+    return this.#summary(snapshot, await this.#options.backups());
+  }
+
+  #summary(snapshot: Snapshot, backups: readonly HeldBackup[]): SnapshotSummary {
+    // It was read from this coordinator's own copy.
+    const dataCenters = new Set([this.#options.dataCenter, ...this.#options.objectCopies(snapshotPath(snapshot.id))]);
+    return summarizeSnapshot(snapshot, {
+      dataCenters: [...dataCenters].sort(),
+      restorable: hasBackups(snapshot, { backups, forks: [] }),
+    });
+  }
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { TidemarkError } from '../errors/tidemark-error.ts';
+import { formatLsn, type Lsn } from '../postgres/lsn.ts';
+import { parseSegmentName, segmentEnd } from '../postgres/wal-segment.ts';
+import type { FrameDecompressor } from '../repository/backup-manifest-file.ts';
+import { readObject } from '../repository/read-object.ts';
+import type { WalObject } from '../repository/repository-contents.ts';
+import type { ReadableRepository } from '../repository/repository.ts';
+import { JournalDecoder } from '../wal-index/journal-decoder.ts';
+import type { JournalEntry } from '../wal-index/journal-entry.ts';
+import { decodeSegmentIndex, type SegmentIndex } from '../wal-index/segment-index.ts';
+import { decodeEvents } from '../wal-index/transaction-event-codec.ts';
+
+const INDEX_BYTES_MAX = 512 * 1024 * 1024;
+
+/**
+ * Reads a file of WAL again as a whole: every checksum, every frame's content, the order of the frames, and of a finished segment
+ * its index.
+ * @returns what is wrong, in words
+ */
+export async function verifyWalObject(
+  repository: ReadableRepository,
+  object: WalObject,
+  zstd: FrameDecompressor,
+): Promise<string[]> {
+  const problems: string[] = [];
+  const wal = createHash('sha256');
+  const file = createHash('sha256');
+  const decoder = new JournalDecoder();
+  let fileBytes = 0;
+  let startLsn: Lsn | null = null;
+  let endLsn: Lsn | null = null;
+  let segmentBytes = 0;
+  for await (const chunk of repository.read(object.path)) {
+    file.update(chunk);
+    fileBytes += chunk.length;
+    for (const { entry } of decoder.push(chunk)) {
+      problems.push(...checkOrder(object, entry, endLsn));
+      const content = await readContent(entry, zstd, problems);
+      wal.update(content ?? Buffer.alloc(0));
+      decodeEvents(entry.events);
+      startLsn ??= entry.startLsn;
+      endLsn = entry.endLsn;
+      segmentBytes = entry.segmentBytes;
+    }
+  }
+  const end = decoder.end();
+  // A file that grows may end in the middle of an entry: what was not acknowledged yet.
+  if (end.kind === 'corrupt' || (end.kind === 'torn' && object.finished)) {
+    problems.push(`at byte ${end.validBytes}: ${end.problem}`);
+  }
+  if (object.finished) {
+    problems.push(...checkCovers(object, startLsn, endLsn, segmentBytes));
+    if (problems.length === 0) {
+      problems.push(
+        ...(await checkIndex(repository, object, {
+          walSha256: wal.digest(),
+          objectSha256: file.digest(),
+          objectBytes: fileBytes,
+        })),
+      );
+    }
+  }
+  return problems;
+}
+
+async function readContent(entry: JournalEntry, zstd: FrameDecompressor, problems: string[]): Promise<Buffer | null> {
+  try {
+    const content = await zstd.decompress(entry.frame, Number(entry.endLsn - entry.startLsn));
+    if (createHash('sha256').update(content).digest().equals(entry.contentSha256)) {
+      return content;
+    }
+    problems.push(`the WAL at ${formatLsn(entry.startLsn)} has other bytes than its hash`);
+  } catch (error) {
+    problems.push(`the WAL at ${formatLsn(entry.startLsn)} cannot be decompressed: ${(error as Error).message}`);
+  }
+  return null;
+}
+
+function checkOrder(object: WalObject, entry: JournalEntry, endLsn: Lsn | null): string[] {
+  const name = parseSegmentName(object.segment, entry.segmentBytes);
+  if (name === null || name.timeline !== entry.timeline || entry.timeline !== object.stream.timeline) {
+    return [`it holds WAL of timeline ${entry.timeline}`];
+  }
+  if (entry.startLsn < name.startLsn || entry.endLsn > segmentEnd(name.startLsn, entry.segmentBytes)) {
+    return [`it holds WAL from ${formatLsn(entry.startLsn)} on, which is not of this segment`];
+  }
+  return endLsn !== null && entry.startLsn !== endLsn
+    ? [`WAL from ${formatLsn(endLsn)} to ${formatLsn(entry.startLsn)} is missing in it`]
+    : [];
+}
+
+function checkCovers(object: WalObject, startLsn: Lsn | null, endLsn: Lsn | null, segmentBytes: number): string[] {
+  if (startLsn === null || endLsn === null) {
+    return ['it holds no WAL'];
+  }
+  const name = parseSegmentName(object.segment, segmentBytes);
+  const whole = name !== null && startLsn === name.startLsn && endLsn === segmentEnd(name.startLsn, segmentBytes);
+  return whole
+    ? []
+    : [`it holds WAL from ${formatLsn(startLsn)} to ${formatLsn(endLsn)}, which is not the whole segment`];
+}
+
+async function checkIndex(
+  repository: ReadableRepository,
+  object: WalObject,
+  actual: Pick<SegmentIndex, 'walSha256' | 'objectSha256' | 'objectBytes'>,
+): Promise<string[]> {
+  if (!object.indexed) {
+    return [];
+  }
+  const path = `${object.path.slice(0, -'zst'.length)}idx`;
+  try {
+    const index = decodeSegmentIndex(await readObject(repository, path, INDEX_BYTES_MAX), path);
+    return [
+      ...(index.objectBytes === actual.objectBytes ? [] : [`its index speaks of ${index.objectBytes} bytes`]),
+      ...(index.objectSha256.equals(actual.objectSha256) ? [] : ['its bytes differ from the hash in its index']),
+      ...(index.walSha256.equals(actual.walSha256) ? [] : ['its WAL differs from the hash in its index']),
+    ];
+  } catch (error) {
+    if (error instanceof TidemarkError) {
+      return [error.message];
+    }
+    throw error;
+  }
+}
