@@ -126,6 +126,7 @@ export class WalStream {
         systemIdentifier: request.systemIdentifier,
         startLsn: parseFromLsn,
         atRecord,
+        majorVersion: identity.majorVersion,
       });
       const cutter = new ChangeSetCutter({
         timeline: request.timeline,

@@ -3,6 +3,7 @@ import { type Client, type Connection } from 'pg';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import { majorOfVersionNum } from '../../shared/postgres/versions.ts';
 import { connectPostgres, type PostgresSettings } from '../postgres/postgres-connection.ts';
 import { sqlState, toPostgresError } from '../postgres/postgres-error.ts';
 import { decodeReplicationMessage, encodeStatusUpdate, type ReplicationMessage } from './replication-message.ts';
@@ -12,6 +13,7 @@ export interface SystemIdentity {
   /** The server's current timeline. */
   readonly timeline: number;
   readonly flushLsn: Lsn;
+  readonly majorVersion: number;
 }
 
 /** Where the history goes on after a timeline's end. */
@@ -75,7 +77,13 @@ export class ReplicationConnection {
   async identifySystem(): Promise<SystemIdentity> {
     const [row] = await this.#query<{ systemid: string; timeline: string; xlogpos: string }>('IDENTIFY_SYSTEM');
     if (row === undefined) throw new TidemarkError('TM-PG-004', 'IDENTIFY_SYSTEM gave no row');
-    return { systemIdentifier: row.systemid, timeline: Number(row.timeline), flushLsn: parseLsn(row.xlogpos) };
+    const [version] = await this.#query<{ server_version_num: string }>('SHOW server_version_num');
+    return {
+      systemIdentifier: row.systemid,
+      timeline: Number(row.timeline),
+      flushLsn: parseLsn(row.xlogpos),
+      majorVersion: majorOfVersionNum(Number(version?.server_version_num)),
+    };
   }
 
   /**
