@@ -11,16 +11,22 @@ import { createLogger, type Logger } from '../shared/observability/logger.ts';
 import { Metrics } from '../shared/observability/metrics.ts';
 import { protocol } from '../shared/rpc/proto.ts';
 import { RpcServer } from '../shared/rpc/server.ts';
+import { BaseBackupService } from './base-backup/base-backup-service.ts';
 import { agentConfigSchema, type AgentConfig } from './config/agent-config.ts';
 import { AgentMetrics } from './metrics/agent-metrics.ts';
 import { InstanceReader } from './postgres/instance-reader.ts';
+import { connectPostgres } from './postgres/postgres-connection.ts';
 import { SqlClient } from './postgres/sql-client.ts';
 import { Registration } from './registration/registration.ts';
+import { openBackupSource } from './restore/backup-source.ts';
+import { restoreTargetHandlers } from './restore/restore-target-service.ts';
+import { RestoreTarget } from './restore/restore-target.ts';
 import { AgentService } from './rpc/agent-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { TermGuard } from './term-guard/term-guard.ts';
 
 const PROGRAM = 'tidemark-agent';
+const RESTORE_STALL_TIMEOUT_MS = 15 * 60_000;
 
 function readConfig(): AgentConfig {
   try {
@@ -84,9 +90,33 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
       terms,
       observer: agentMetrics,
     });
-    server.addService(protocol.Agent.service, { ...agent.handlers() });
+    const backups = new BaseBackupService({
+      connect: () =>
+        connectPostgres({ ...config.postgres, passwordFile: config.postgres.password_file }, 'base backup'),
+      instance,
+      terms,
+      clock: systemClock,
+      workers: config.backup.workers,
+      compressionLevel: config.backup.compression_level,
+    });
+    server.addService(protocol.Agent.service, { ...agent.handlers(), ...backups.handlers() });
     services.push({ name: 'wal', run: (signal) => agent.run(signal) });
+    services.push({ name: 'base backup', run: (signal) => backups.run(signal) });
   }
+
+  const restorePool = new ZstdPool({ workers: 1, level: 1 });
+  closers.push(() => restorePool.close());
+  const restores = new RestoreTarget({
+    stateDirectory: config.state_directory,
+    superuser: config.postgres.user,
+    binDirectory: config.postgres.bin_directory,
+    openSource: (source) => openBackupSource(source, config.tls),
+    zstd: restorePool,
+    workers: config.backup.workers,
+    clock: systemClock,
+    stallTimeoutMs: RESTORE_STALL_TIMEOUT_MS,
+  });
+  server.addService(protocol.RestoreTarget.service, { ...restoreTargetHandlers(restores, config.node) });
 
   const listening = await server.listen(config.listen);
   address = config.advertise ?? listening;

@@ -1,9 +1,8 @@
 import type { Client } from 'pg';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
-import { CONTROL_FILE_BYTES } from '../../shared/postgres/pg-control.ts';
+import { CONTROL_FILE_BYTES, CONTROL_FILE_PATH } from '../../shared/postgres/pg-control.ts';
 import { type BackupStart, BackupSession } from './backup-session.ts';
-import { CONTROL_FILE } from './exclusions.ts';
 import { type BackedUpFile, FileAssembly } from './file-assembly.ts';
 import { listFiles, type ListedFile, type ListedTablespace } from './file-list.ts';
 import { type FramePlan, isBundled, type PlannedPart, planFrames } from './frame-plan.ts';
@@ -138,7 +137,7 @@ async function* readAll(
 
 function controlFile(clock: Clock): ListedFile {
   return {
-    path: CONTROL_FILE,
+    path: CONTROL_FILE_PATH,
     sizeBytes: CONTROL_FILE_BYTES,
     mode: 0o600,
     modifiedAtUs: Math.round(clock.nowMs() * 1000),
@@ -148,7 +147,7 @@ function controlFile(clock: Clock): ListedFile {
 
 function readPart(file: ListedFile, planned: PlannedPart, start: BackupStart): ReadPart {
   const range = { path: file.path, offsetBytes: planned.offsetBytes, lengthBytes: planned.lengthBytes };
-  if (file.path === CONTROL_FILE) return { ...range, kind: 'control' };
+  if (file.path === CONTROL_FILE_PATH) return { ...range, kind: 'control' };
   const { relation } = file;
   if (relation !== null) {
     const verified = start.dataChecksums && (relation.fork === 'main' || relation.fork === 'vm');

@@ -30,8 +30,6 @@ const LEFT_OUT_FILES = new Set([
   'standby.signal',
 ]);
 
-export const CONTROL_FILE = 'global/pg_control';
-
 /** Whether the entry, a file or a directory, is left out with everything below it. */
 export function isLeftOut(name: string): boolean {
   return (

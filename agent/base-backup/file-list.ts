@@ -3,7 +3,8 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { checkRelativePath } from '../../shared/repository/layout.ts';
-import { CONTROL_FILE, isEmptiedDirectory, isLeftOut } from './exclusions.ts';
+import { CONTROL_FILE_PATH } from '../../shared/postgres/pg-control.ts';
+import { isEmptiedDirectory, isLeftOut } from './exclusions.ts';
 import { isRelationDirectory, isTemporaryRelation, parseRelationFile, type RelationFile } from './relation-file.ts';
 
 /** A file to be backed up, as it was when it was listed. */
@@ -74,7 +75,7 @@ export async function listFiles(dataDirectory: string, serverMajor: number): Pro
       const inPlace = TABLESPACE.exec(relative);
       if (inPlace !== null) tablespaces.push({ oid: Number(inPlace[1]), location: relative });
       await addDirectory(relative);
-    } else if (stats.isFile() && relative !== CONTROL_FILE) {
+    } else if (stats.isFile() && relative !== CONTROL_FILE_PATH) {
       const relation = unlogged === null ? null : parseRelationFile(name);
       if (relation !== null && relation.fork !== 'init' && unlogged?.has(relation.relation) === true) return;
       if (unlogged !== null && directory0(relative) !== 'global' && isTemporaryRelation(name)) return;

@@ -6,6 +6,8 @@ import { type Lsn, lsn } from './lsn.ts';
  * `global/pg_control` of PostgreSQL 13 to 18 on a 64-bit little-endian machine (`src/include/catalog/pg_control.h`). Majors 13 to
  * 17 share a layout (version 1300); 18 (1800) adds the signedness of char before the nonce, so that the checksum moves by 4 bytes.
  */
+/** In the data directory. */
+export const CONTROL_FILE_PATH = 'global/pg_control';
 export const CONTROL_FILE_BYTES = 8192;
 
 const CRC_OFFSETS: ReadonlyMap<number, number> = new Map([
