@@ -13,7 +13,7 @@ const PREPARED_SQL = `
   SELECT p.transaction::text AS xid, p.gid, d.oid::text AS database_oid,
     (extract(epoch FROM p.prepared) * 1000000)::bigint::text AS prepared_us
   FROM pg_prepared_xacts p JOIN pg_database d ON d.datname = p.database
-  ORDER BY p.prepared, p.transaction`;
+  ORDER BY p.prepared, p.gid`;
 
 /**
  * The transactions that are prepared now, as events at the place where a stream begins: the PREPARE of some of them lies before it, and the
