@@ -91,6 +91,16 @@ export const METRICS = {
     help: 'Snapshots by result: complete, incomplete, failed.',
     labels: ['result'],
   },
+  tidemark_snapshot_classes_total: {
+    type: 'counter',
+    help: 'Complete snapshots by class: causal, bounded.',
+    labels: ['class'],
+  },
+  tidemark_broken_transactions_total: {
+    type: 'counter',
+    help: 'Distributed transactions that can never be whole, as snapshots named them.',
+    labels: [],
+  },
   tidemark_snapshot_duration_seconds: {
     type: 'histogram',
     help: 'From the first reading of positions to the durable snapshot.',
