@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,8 @@ export interface ReachableCheckout {
 }
 
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+const SAMPLE_FILE = 'node_modules/pg/package.json';
+
 let cached: ReachableCheckout | undefined;
 
 /**
@@ -27,14 +29,19 @@ export function reachableCheckout(): ReachableCheckout {
 
 function find(): ReachableCheckout {
   const own = { root: CHECKOUT, node: process.execPath };
-  const needed = [path.join(CHECKOUT, 'package.json'), path.join(CHECKOUT, 'node_modules/pg/package.json'), own.node];
+  const needed = [path.join(CHECKOUT, 'package.json'), path.join(CHECKOUT, SAMPLE_FILE), own.node];
   if (unprivilegedUser() === null || needed.every(readableByChildren)) return own;
   const copy = path.join(temporaryRoot(), CHECKOUT_COPY);
   mkdirSync(copy, { mode: 0o755 });
   const sources = ['package.json', 'dist', 'proto', 'node_modules'].map((name) => path.join(CHECKOUT, name));
-  run('cp', ['-aH', ...sources, copy]);
+  // links are quick, but need one file system, and permissions that let others read
+  if (!succeeds('cp', ['-alH', ...sources, copy]) || !readableByChildren(path.join(copy, SAMPLE_FILE))) {
+    rmSync(copy, { recursive: true, force: true });
+    mkdirSync(copy, { mode: 0o755 });
+    run('cp', ['-aH', ...sources, copy]);
+    run('chmod', ['-R', 'a+rX', copy]);
+  }
   run('cp', ['-aL', process.execPath, path.join(copy, 'node')]);
-  run('chmod', ['-R', 'a+rX', copy]);
   return { root: copy, node: path.join(copy, 'node') };
 }
 
@@ -42,6 +49,10 @@ function readableByChildren(file: string): boolean {
   const user = unprivilegedUser();
   const credentials = user === null ? {} : { uid: user.uid, gid: user.gid };
   return spawnSync('test', ['-r', file], { ...credentials, cwd: '/' }).status === 0;
+}
+
+function succeeds(command: string, args: readonly string[]): boolean {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
 function run(command: string, args: readonly string[]): void {
