@@ -126,7 +126,9 @@ function connectionSettings(options: OptionValues, environment: CliEnvironment['
     const given = options[name];
     return typeof given === 'string' ? given : environment[variable];
   };
-  const addresses = (value('coordinator', 'TIDEMARK_COORDINATOR') ?? COORDINATOR_DEFAULT)
+  // The agent beside it may have the list in its environment already.
+  const listed = value('coordinator', 'TIDEMARK_COORDINATOR') ?? environment['TIDEMARK_COORDINATORS'];
+  const addresses = (listed ?? COORDINATOR_DEFAULT)
     .split(',')
     .map((address) => address.trim())
     .filter((address) => address !== '');

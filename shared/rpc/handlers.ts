@@ -10,6 +10,8 @@ export interface CallContext {
   /** host:port of the caller's end of the connection. */
   readonly peer: string;
   readonly metadata: grpc.Metadata;
+  /** What is left of the caller's deadline; undefined if it has none. */
+  readonly remainingMs: () => number | undefined;
 }
 
 /** Makes a unary method of a function; what it throws travels as a coded error. */
@@ -86,6 +88,7 @@ function contextOf(call: {
   readonly metadata: grpc.Metadata;
   readonly cancelled: boolean;
   getPeer(): string;
+  getDeadline(): grpc.Deadline;
   once(event: 'cancelled', listener: () => void): unknown;
 }): CallContext {
   const controller = new AbortController();
@@ -93,5 +96,11 @@ function contextOf(call: {
   call.once('cancelled', () => {
     controller.abort(new TidemarkError('TM-RPC-001', `${peer} went away during a call`));
   });
-  return { signal: controller.signal, peer, metadata: call.metadata };
+  const deadlineAtMs = Number(call.getDeadline());
+  return {
+    signal: controller.signal,
+    peer,
+    metadata: call.metadata,
+    remainingMs: () => (Number.isFinite(deadlineAtMs) ? Math.max(0, deadlineAtMs - Date.now()) : undefined),
+  };
 }

@@ -10,6 +10,7 @@ export interface CallSettings {
   /** Left out: none; give one to every unary call. */
   readonly deadlineMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly metadata?: grpc.Metadata | undefined;
 }
 
 type UnaryNames<C> = {
@@ -32,7 +33,7 @@ export async function callUnary<C extends grpc.Client, K extends UnaryNames<C>>(
   client: C,
   method: K,
   request: UnaryRequest<C[K]>,
-  { deadlineMs, signal }: CallSettings,
+  { deadlineMs, signal, metadata }: CallSettings,
 ): Promise<UnaryResponse<C[K]>> {
   signal?.throwIfAborted();
   const invoke = client[method] as (
@@ -44,13 +45,19 @@ export async function callUnary<C extends grpc.Client, K extends UnaryNames<C>>(
   let abort = () => {};
   try {
     return await new Promise<UnaryResponse<C[K]>>((resolve, reject) => {
-      const call = invoke.call(client, request, new grpc.Metadata(), callOptions(deadlineMs), (error, response) => {
-        if (error === null) {
-          resolve(response as UnaryResponse<C[K]>);
-        } else {
-          reject(fromServiceError(error, addressOf(client)));
-        }
-      });
+      const call = invoke.call(
+        client,
+        request,
+        metadata ?? new grpc.Metadata(),
+        callOptions(deadlineMs),
+        (error, response) => {
+          if (error === null) {
+            resolve(response as UnaryResponse<C[K]>);
+          } else {
+            reject(fromServiceError(error, addressOf(client)));
+          }
+        },
+      );
       abort = () => {
         call.cancel();
         reject(abortReason(signal));
@@ -88,14 +95,16 @@ export function callStream<C extends grpc.Client, K extends StreamNames<C>>(
   client: C,
   method: K,
   request: StreamRequest<C[K]>,
-  { deadlineMs, signal }: CallSettings,
+  { deadlineMs, signal, metadata }: CallSettings,
 ): AsyncIterable<StreamResponse<C[K]>> {
   signal?.throwIfAborted();
   const invoke = client[method] as (
     argument: StreamRequest<C[K]>,
+    metadata: grpc.Metadata,
     options: grpc.CallOptions,
   ) => grpc.ClientReadableStream<StreamResponse<C[K]>>;
-  return readStream(invoke.call(client, request, callOptions(deadlineMs)), { address: addressOf(client), signal });
+  const call = invoke.call(client, request, metadata ?? new grpc.Metadata(), callOptions(deadlineMs));
+  return readStream(call, { address: addressOf(client), signal });
 }
 
 type ReadableCall<T> = Readable & { read(size?: number): T | null; getPeer(): string } & (

@@ -1,0 +1,180 @@
+import type { BackupSummary } from '../../shared/admin/backup.ts';
+import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
+import type {
+  ClusterState,
+  ClusterStatus,
+  CoordinatorStatus,
+  CopyStatus,
+  LeaderView,
+  NodeState,
+  NodeStatus,
+} from '../../shared/admin/status.ts';
+import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+
+/** One node as the parts of the leader see it. */
+export interface NodeFacts {
+  readonly node: string;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+  readonly instance: string;
+  readonly agentAddress: string;
+  readonly state: NodeState;
+  readonly problem: string;
+  readonly flushLsn: Lsn;
+  readonly acknowledgedLsn: Lsn;
+  readonly lagMs: number;
+  readonly copies: readonly { readonly dataCenter: string; readonly durableLsn: Lsn; readonly connected: boolean }[];
+}
+
+export interface StatusFacts {
+  readonly cluster: string;
+  readonly coordination: 'etcd' | 'embedded';
+  readonly coordinationReachable: boolean;
+  readonly leader: LeaderView | null;
+  /** Whether the one who answers leads: only then the nodes are known. */
+  readonly leading: boolean;
+  readonly coordinators: readonly Omit<CoordinatorStatus, 'leader'>[];
+  readonly nodes: readonly NodeFacts[];
+  readonly copiesRequired: number;
+  readonly backups: readonly BackupSummary[];
+  /** Newest first. */
+  readonly snapshots: readonly SnapshotSummary[];
+  readonly nowUs: bigint;
+  /** The last complete snapshot is a problem when it is older. */
+  readonly snapshotAgeMaxMs: number;
+}
+
+/** The cluster's status of what is known of its parts, and in words what is not as it should be. */
+export function assembleStatus(facts: StatusFacts): ClusterStatus {
+  const nodes = facts.nodes.map((node) => nodeStatus(node, facts.backups));
+  const complete = facts.snapshots.find((snapshot) => snapshot.complete) ?? null;
+  const restorable = facts.snapshots.filter((snapshot) => snapshot.complete && snapshot.restorable);
+  const [newest, oldest] = [restorable[0], restorable.at(-1)];
+  const { state, problems } = judge(facts, nodes, complete);
+  return {
+    cluster: facts.cluster,
+    state,
+    problems,
+    leader: facts.leader,
+    coordinators: facts.coordinators.map((coordinator) => ({
+      ...coordinator,
+      leader: coordinator.coordinatorId === facts.leader?.coordinatorId,
+    })),
+    nodes,
+    lastSnapshot: complete,
+    copiesRequired: facts.copiesRequired,
+    recoverable: newest === undefined || oldest === undefined ? null : { fromUs: oldest.timeUs, toUs: newest.timeUs },
+    coordination: facts.coordination,
+    coordinationReachable: facts.coordinationReachable,
+  };
+}
+
+function nodeStatus(node: NodeFacts, backups: readonly BackupSummary[]): NodeStatus {
+  const own = backups.filter(
+    (backup) => backup.node === node.node && backup.systemIdentifier === node.systemIdentifier,
+  );
+  const last = own.reduce<BackupSummary | null>(
+    (newest, backup) => (newest === null || backup.finishedAtUs > newest.finishedAtUs ? backup : newest),
+    null,
+  );
+  return {
+    ...node,
+    lagBytes: behind(node.flushLsn, node.acknowledgedLsn),
+    copies: copiesByDataCenter(node),
+    lastBackupId: last?.id ?? '',
+  };
+}
+
+/** A data centre is as far as its best coordinator. */
+function copiesByDataCenter({ copies, flushLsn }: NodeFacts): CopyStatus[] {
+  const best = new Map<string, CopyStatus>();
+  for (const { dataCenter, durableLsn, connected } of copies) {
+    const known = best.get(dataCenter);
+    const durable = known === undefined || durableLsn > known.durableLsn ? durableLsn : known.durableLsn;
+    best.set(dataCenter, {
+      dataCenter,
+      durableLsn: durable,
+      lagBytes: behind(flushLsn, durable),
+      connected: connected || known?.connected === true,
+    });
+  }
+  return [...best.values()].sort((a, b) => (a.dataCenter < b.dataCenter ? -1 : 1));
+}
+
+function behind(flushLsn: Lsn, position: Lsn): bigint {
+  return position === NO_LSN || flushLsn <= position ? 0n : flushLsn - position;
+}
+
+function judge(
+  facts: StatusFacts,
+  nodes: readonly NodeStatus[],
+  complete: SnapshotSummary | null,
+): { state: ClusterState; problems: string[] } {
+  const down: string[] = [];
+  const degraded: string[] = [];
+  if (facts.leader === null) {
+    down.push('there is no leader: nothing is being backed up');
+  } else if (!facts.leading) {
+    degraded.push(`the leader, ${facts.leader.coordinatorId}, does not answer: this is what another coordinator knows`);
+  }
+  if (!facts.coordinationReachable) {
+    degraded.push(`${facts.coordination} does not answer: no snapshot can be taken, and no other leader elected`);
+  }
+  if (facts.leading) {
+    judgeCopies(facts, down, degraded);
+    judgeNodes(nodes, down, degraded);
+    if (nodes.length > 0) {
+      judgeSnapshot(facts, complete, degraded);
+    }
+  }
+  return {
+    state: down.length > 0 ? 'down' : degraded.length > 0 ? 'degraded' : 'ok',
+    problems: [...down, ...degraded],
+  };
+}
+
+function judgeCopies(facts: StatusFacts, down: string[], degraded: string[]): void {
+  const reachable = new Set(facts.coordinators.filter((one) => one.reachable).map((one) => one.dataCenter));
+  if (reachable.size < facts.copiesRequired) {
+    down.push(
+      `${reachable.size} of ${facts.copiesRequired} required data centres can be reached: nothing is acknowledged`,
+    );
+  }
+  for (const { coordinatorId, dataCenter } of facts.coordinators.filter((one) => !one.reachable)) {
+    degraded.push(`coordinator ${coordinatorId} in ${dataCenter} cannot be reached`);
+  }
+}
+
+function judgeNodes(nodes: readonly NodeStatus[], down: string[], degraded: string[]): void {
+  if (nodes.length === 0) {
+    degraded.push('no node has registered: see whether the agents run');
+    return;
+  }
+  if (nodes.every((node) => node.state !== 'streaming')) {
+    down.push('no node is streaming');
+  }
+  for (const { node, state, problem, copies, lastBackupId } of nodes) {
+    if (state !== 'streaming') {
+      degraded.push(`node ${node} is ${state}${problem === '' ? '' : `: ${problem}`}`);
+    } else if (problem !== '') {
+      degraded.push(`node ${node}: ${problem}`);
+    }
+    for (const { dataCenter } of copies.filter((copy) => !copy.connected)) {
+      degraded.push(`node ${node}: the copy in ${dataCenter} is not being written`);
+    }
+    if (lastBackupId === '') {
+      degraded.push(`node ${node} has no base backup: it cannot be restored (tidemark backup create)`);
+    }
+  }
+}
+
+function judgeSnapshot(facts: StatusFacts, complete: SnapshotSummary | null, degraded: string[]): void {
+  if (complete === null) {
+    degraded.push('there is no complete snapshot');
+    return;
+  }
+  const ageMs = Number((facts.nowUs - complete.timeUs) / 1000n);
+  if (ageMs > facts.snapshotAgeMaxMs) {
+    degraded.push(`the last complete snapshot, ${complete.id}, is ${Math.round(ageMs / 1000)} s old`);
+  }
+}

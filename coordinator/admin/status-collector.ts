@@ -1,0 +1,188 @@
+import type { ClusterStatus, CoordinatorStatus } from '../../shared/admin/status.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { Metrics } from '../../shared/observability/metrics.ts';
+import { maxLsn, NO_LSN } from '../../shared/postgres/lsn.ts';
+import type { Channel } from '../../shared/rpc/channel.ts';
+import { callUnary } from '../../shared/rpc/streams.ts';
+import type { Coordination, CoordinatorInfo, Leadership } from '../coordination/coordination.ts';
+import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
+import { LagMeter } from '../ingest/lag-meter.ts';
+import type { NodeIngestStatus } from '../ingest/node-ingest.ts';
+import type { Membership } from '../membership/membership.ts';
+import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-backends.ts';
+import { assembleStatus, type NodeFacts } from './assemble-status.ts';
+
+/** A peer that does not answer within this is shown as not reachable. */
+const PEER_DEADLINE_MS = 1_500;
+
+type IngestNode = Pick<
+  NodeIngestStatus,
+  'node' | 'systemIdentifier' | 'timeline' | 'state' | 'problem' | 'serverWalEndLsn'
+>;
+
+export interface StatusSources {
+  readonly cluster: string;
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+  readonly repositoryId: string;
+  readonly coordination: Pick<Coordination, 'kind' | 'leader' | 'coordinators' | 'reachable'>;
+  readonly leadership: () => Leadership | null;
+  readonly membership: Pick<Membership, 'nodes' | 'primary'>;
+  readonly tracker: Pick<AcknowledgementTracker, 'acknowledged' | 'copies' | 'copiesRequired'>;
+  /** `WalIngest`: the nodes that are pulled in this leadership. */
+  readonly ingest: { status(): readonly IngestNode[] };
+  /** `Peers`: connections to other coordinators. */
+  readonly peers: { channel(address: string): Channel };
+  readonly backups: Pick<BackupBackend, 'list'>;
+  readonly snapshots: Pick<SnapshotBackend, 'list'>;
+  readonly clock: Clock;
+  readonly snapshotAgeMaxMs: number;
+}
+
+/** Gathers the status from the parts of this coordinator; and the metrics that say the same. */
+export class StatusCollector implements StatusBackend {
+  readonly #sources: StatusSources;
+  readonly #meters = new Map<string, { readonly timeline: number; readonly meter: LagMeter }>();
+
+  constructor(sources: StatusSources) {
+    this.#sources = sources;
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const { cluster, clock, coordination, snapshotAgeMaxMs, tracker } = this.#sources;
+    const [backups, snapshots, coordinators] = await Promise.all([
+      this.#sources.backups.list(),
+      this.#sources.snapshots.list(0),
+      this.#coordinators(),
+    ]);
+    const leadership = this.#sources.leadership();
+    return assembleStatus({
+      cluster,
+      coordination: coordination.kind,
+      coordinationReachable: coordination.reachable(),
+      leader: coordination.leader(),
+      leading: leadership !== null,
+      coordinators,
+      nodes: this.#nodes(),
+      copiesRequired: tracker.copiesRequired,
+      backups,
+      snapshots,
+      nowUs: BigInt(Math.round(clock.nowMs())) * 1000n,
+      snapshotAgeMaxMs,
+    });
+  }
+
+  /** Takes note of where PostgreSQL stands, for the lags in time. To be called every second or so while leading. */
+  observe(): void {
+    const nowMs = this.#sources.clock.monotonicMs();
+    for (const { node, timeline, flushLsn } of this.#nodes()) {
+      this.#meter(node, timeline).seen(flushLsn, nowMs);
+    }
+  }
+
+  /** Keeps the metrics of leadership, nodes and copies true at every reading. */
+  provideMetrics(metrics: Metrics): void {
+    metrics.beforeReading(() => {
+      this.observe();
+      const { clock, coordination } = this.#sources;
+      const leadership = this.#sources.leadership();
+      metrics.set('tidemark_leader', {}, leadership === null ? 0 : 1);
+      metrics.set('tidemark_term', {}, Number(leadership?.term ?? coordination.leader()?.term ?? 0n));
+      metrics.set('tidemark_coordination_reachable', {}, coordination.reachable() ? 1 : 0);
+      const nowMs = clock.monotonicMs();
+      const { nodes } = assembleStatus({
+        cluster: '',
+        coordination: coordination.kind,
+        coordinationReachable: true,
+        leader: null,
+        leading: leadership !== null,
+        coordinators: [],
+        nodes: this.#nodes(),
+        copiesRequired: 1,
+        backups: [],
+        snapshots: [],
+        nowUs: 0n,
+        snapshotAgeMaxMs: 0,
+      });
+      for (const { node, timeline, state, flushLsn, acknowledgedLsn, lagBytes, lagMs, copies } of nodes) {
+        metrics.set('tidemark_node_streaming', { node }, state === 'streaming' ? 1 : 0);
+        metrics.set('tidemark_node_flush_lsn_bytes', { node }, Number(flushLsn));
+        metrics.set('tidemark_node_acknowledged_lsn_bytes', { node }, Number(acknowledgedLsn));
+        metrics.set('tidemark_node_lag_bytes', { node }, Number(lagBytes));
+        metrics.set('tidemark_node_lag_seconds', { node }, lagMs / 1000);
+        for (const copy of copies) {
+          const labels = { node, data_center: copy.dataCenter };
+          const copyLagMs = this.#meter(node, timeline).ms(copy.durableLsn, nowMs);
+          metrics.set('tidemark_copy_lag_bytes', labels, Number(copy.lagBytes));
+          metrics.set('tidemark_copy_lag_seconds', labels, copyLagMs / 1000);
+        }
+      }
+    });
+  }
+
+  async #coordinators(): Promise<Omit<CoordinatorStatus, 'leader'>[]> {
+    const { coordination, coordinatorId, dataCenter, repositoryId } = this.#sources;
+    const self = { coordinatorId, dataCenter, address: '', reachable: true, repositoryId };
+    const known = coordination.coordinators();
+    const others = known.filter((info) => info.coordinatorId !== coordinatorId);
+    const asked = await Promise.all(others.map((info) => this.#ask(info)));
+    const own = known.find((info) => info.coordinatorId === coordinatorId);
+    return [{ ...self, address: own?.address ?? '' }, ...asked].sort((a, b) =>
+      a.coordinatorId < b.coordinatorId ? -1 : 1,
+    );
+  }
+
+  async #ask({ coordinatorId, dataCenter, address }: CoordinatorInfo): Promise<Omit<CoordinatorStatus, 'leader'>> {
+    const known = { coordinatorId, dataCenter, address };
+    try {
+      const { peer } = this.#sources.peers.channel(address);
+      // Term 0: a look only.
+      const state = await callUnary(peer, 'GetPeerState', {}, { deadlineMs: PEER_DEADLINE_MS });
+      return { ...known, reachable: true, repositoryId: state.repositoryId };
+    } catch {
+      // That it does not answer is what the status says.
+      return { ...known, reachable: false, repositoryId: '' };
+    }
+  }
+
+  #nodes(): NodeFacts[] {
+    const { ingest, membership, tracker, clock } = this.#sources;
+    if (this.#sources.leadership() === null) {
+      return [];
+    }
+    const pulled = new Map(ingest.status().map((node) => [node.node, node]));
+    return membership.nodes().map(({ node, systemIdentifier, instances }): NodeFacts => {
+      const primary = membership.primary(node);
+      const alive = instances.some((member) => member.alive);
+      const own = pulled.get(node);
+      const timeline = own === undefined || own.timeline === 0 ? (primary?.timeline ?? 1) : own.timeline;
+      const stream = { node, systemIdentifier, timeline };
+      const acknowledgedLsn = tracker.acknowledged(stream);
+      const flushLsn = maxLsn(own?.serverWalEndLsn ?? NO_LSN, primary?.flushLsn ?? NO_LSN);
+      return {
+        node,
+        systemIdentifier,
+        timeline: stream.timeline,
+        instance: primary?.instance ?? '',
+        agentAddress: primary?.advertisedAddress ?? '',
+        state: own?.state ?? (alive ? 'waiting' : 'unreachable'),
+        problem: own === undefined || own.problem === '' ? (primary?.problem ?? '') : own.problem,
+        flushLsn,
+        acknowledgedLsn,
+        lagMs: this.#meter(node, timeline).ms(acknowledgedLsn, clock.monotonicMs()),
+        copies: tracker.copies(stream),
+      };
+    });
+  }
+
+  /** A timeline has a meter of its own: a new one may begin below where the old one stood. */
+  #meter(node: string, timeline: number): LagMeter {
+    const known = this.#meters.get(node);
+    if (known?.timeline === timeline) {
+      return known.meter;
+    }
+    const meter = new LagMeter();
+    this.#meters.set(node, { timeline, meter });
+    return meter;
+  }
+}
