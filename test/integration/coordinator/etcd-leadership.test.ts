@@ -88,12 +88,14 @@ describe('etcd leadership', () => {
     const zombie = await lead(3n);
     connection.holding = true;
     await rejectsWithCode(zombie.put('y', 'zombie'), 'TM-LEAD-003');
+    await rejectsWithCode(zombie.put('nobody else writes this', 'zombie'), 'TM-LEAD-003');
     connection.holding = false;
     await connection.call((client, options) => client.kv.deleteRange({ key: Buffer.from(keys.leader) }, options));
     const next = await lead(4n);
     await next.put('y', 'next');
     await connection.release();
     assert.equal(await read('y'), 'next');
+    assert.equal(await read('nobody else writes this'), undefined);
     await rejectsWithCode(zombie.put('y', 'zombie'), 'TM-LEAD-002');
     assert.equal(zombie.signal.aborted, true);
     assert.equal(next.signal.aborted, false);
