@@ -1,0 +1,71 @@
+import type { ErrorCode } from '../../shared/errors/codes.ts';
+import type { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { Logger } from '../../shared/observability/logger.ts';
+import type { Metrics } from '../../shared/observability/metrics.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { BackupMetrics } from '../backups/backup-service.ts';
+import { streamId } from '../journal/wal-positions.ts';
+
+/** What the coordinator's parts tell, as metrics and log lines. */
+export class CoordinatorMetrics {
+  readonly #metrics: Metrics;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #storageProblems = new Map<string, TidemarkError>();
+
+  constructor(metrics: Metrics, logger: Logger, clock: Clock) {
+    this.#metrics = metrics;
+    this.#logger = logger;
+    this.#clock = clock;
+    metrics.set('tidemark_repository_writable', {}, 1);
+  }
+
+  /** Why nothing becomes durable here, in words; for `/healthz`. */
+  get storageProblems(): readonly string[] {
+    return [...this.#storageProblems.values()].map(({ message }) => message);
+  }
+
+  readonly error = (error: unknown): void => {
+    this.#metrics.countError(error);
+  };
+
+  readonly leaderChanged = (): void => {
+    this.#metrics.add('tidemark_leader_changes_total', {});
+  };
+
+  readonly walReceived = (node: string, walBytes: number, frameBytes: number): void => {
+    this.#metrics.add('tidemark_wal_received_bytes_total', { node }, walBytes);
+    this.#metrics.add('tidemark_wal_stored_bytes_total', { node }, frameBytes);
+  };
+
+  readonly storageProblem = (stream: WalStreamKey, problem: TidemarkError | null): void => {
+    const id = streamId(stream);
+    if (problem === null) {
+      if (this.#storageProblems.delete(id)) {
+        this.#logger.info({ stream: id }, 'WAL becomes durable again');
+      }
+    } else {
+      this.#storageProblems.set(id, problem);
+      this.#metrics.countError(problem);
+      this.#logger.error({ err: problem, stream: id }, 'WAL does not become durable here');
+    }
+    this.#metrics.set('tidemark_repository_writable', {}, this.#storageProblems.size === 0 ? 1 : 0);
+  };
+
+  readonly backups: BackupMetrics = {
+    finished: (node, durationMs, bytes, storedBytes) => {
+      this.#metrics.add('tidemark_backups_total', { node, result: 'done' });
+      this.#metrics.set('tidemark_backup_duration_seconds', { node }, durationMs / 1000);
+      this.#metrics.set('tidemark_backup_bytes', { node }, bytes);
+      this.#metrics.set('tidemark_backup_stored_bytes', { node }, storedBytes);
+      this.#metrics.set('tidemark_last_backup_timestamp_seconds', { node }, this.#clock.nowMs() / 1000);
+      this.#logger.info({ node, durationMs, bytes, storedBytes }, 'base backup done');
+    },
+    failed: (node, code: ErrorCode) => {
+      this.#metrics.add('tidemark_backups_total', { node, result: 'failed' });
+      this.#metrics.add('tidemark_errors_total', { code });
+      this.#logger.error({ node, code }, 'base backup failed');
+    },
+  };
+}
