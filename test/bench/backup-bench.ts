@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { TidemarkCluster } from '../support/cluster.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { debianProgram, type DebianProgram } from '../support/debian-packages.ts';
 import { runToEnd } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -31,7 +33,43 @@ export async function runBackupBench(dataBytes: number, say: (line: string) => v
   rows.push(await measure(bytes, 'pg_basebackup', 'pg_basebackup', (target) => basebackupArguments(server, target)));
   say('pgBackRest, zst level 3, 2 processes');
   rows.push(await backrest(server, bytes));
+  say('tidemark, zstd level 3, 2 workers, 1 copy');
+  rows.push(await tidemark(server, bytes));
   return rows;
+}
+
+async function tidemark(server: PostgresServer, bytes: number): Promise<BenchRow> {
+  await using cluster = await TidemarkCluster.create({
+    shards: [server],
+    dataCenters: ['east'],
+    snapshotInterval: '1h',
+    agentConfig: { backup: { workers: 2, compression_level: 3 } },
+  });
+  const leader = await cluster.leader();
+  await waitFor('the shard streams', async () => (await cluster.status()).nodes[0]?.state === 'streaming');
+  await cluster.waitUntilAcknowledged(TIMEOUT_MS);
+  const [agent] = cluster.agents;
+  if (agent === undefined) throw new Error('an agent was expected');
+  const storedBefore = directoryBytes(leader.repositoryPath);
+  const processes = [agent, leader];
+  const meters = processes.map(({ pid }) => ProcessMeter.ofProcess(pid));
+  try {
+    const startedAt = performance.now();
+    await cluster.cli.json(['backup', 'create'], TIMEOUT_MS);
+    return benchRow({
+      benchmark: 'backup',
+      tool: 'tidemark zstd 3, 2 workers',
+      bytes,
+      durationMs: performance.now() - startedAt,
+      storedBytes: directoryBytes(leader.repositoryPath) - storedBefore,
+      processes: ['agent', 'coordinator'].map((name, number) => ({
+        name,
+        ...(meters[number]?.usage() ?? { cpuSeconds: 0, peakRssBytes: 0 }),
+      })),
+    });
+  } finally {
+    for (const meter of meters) meter[Symbol.dispose]();
+  }
 }
 
 function basebackupArguments(server: PostgresServer, target: string): string[] {

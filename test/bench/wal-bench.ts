@@ -1,3 +1,6 @@
+import { parseLsn } from '../../shared/postgres/lsn.ts';
+import { TidemarkCluster } from '../support/cluster.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { debianProgram } from '../support/debian-packages.ts';
 import { ChildProcess, describeExit } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -14,7 +17,8 @@ export async function runWalBench(walBytes: number, say: (line: string) => void)
     settings: { wal_keep_size: '16GB', max_wal_size: '4GB', shared_buffers: '512MB', autovacuum: 'off' },
   });
   const slots = ['plain', 'lz4'] as const;
-  for (const slot of slots) await server.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
+  for (const slot of [...slots, 'tidemark'])
+    await server.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
   const startLsn = await server.value('SELECT restart_lsn::text FROM pg_replication_slots LIMIT 1');
   say(`making ${Math.round(walBytes / 1e6)} MB of WAL`);
   await makeWal(server, walBytes, startLsn);
@@ -30,7 +34,53 @@ export async function runWalBench(walBytes: number, say: (line: string) => void)
     say(`pg_receivewal, ${slot}`);
     rows.push(await receiveWal(server, slot, endLsn, bytes));
   }
+  say('tidemark, two copies');
+  rows.push(await tidemark(server, endLsn, bytes));
   return rows;
+}
+
+async function tidemark(server: PostgresServer, endLsn: string, bytes: number): Promise<BenchRow> {
+  await using cluster = await TidemarkCluster.create({
+    shards: [server],
+    dataCenters: ['east', 'west'],
+    snapshotInterval: '1h',
+    startAgents: false,
+  });
+  const [agent] = cluster.agents;
+  const leader = await cluster.leader();
+  const follower = cluster.coordinators.find((coordinator) => coordinator !== leader);
+  if (agent === undefined || follower === undefined) throw new Error('an agent and a follower were expected');
+  await agent.start();
+  const processes = [agent, leader, follower];
+  const meters = processes.map(({ pid }) => ProcessMeter.ofProcess(pid));
+  try {
+    await waitFor(
+      'WAL is streamed',
+      async () => await server.value<boolean>("SELECT active FROM pg_replication_slots WHERE slot_name = 'tidemark'"),
+      { intervalMs: 2 },
+    );
+    const startedAt = performance.now();
+    const wanted = Number(parseLsn(endLsn));
+    const metric = `tidemark_node_acknowledged_lsn_bytes{node="${server.name}"}`;
+    await waitFor(
+      'everything is durable on two copies',
+      async () => ((await leader.metrics()).get(metric) ?? 0) >= wanted,
+      { timeoutMs: 600_000, intervalMs: 20 },
+    );
+    return benchRow({
+      benchmark: 'wal',
+      tool: 'tidemark, 2 copies',
+      bytes,
+      durationMs: performance.now() - startedAt,
+      storedBytes: [leader, follower].reduce((sum, { repositoryPath }) => sum + directoryBytes(repositoryPath), 0),
+      processes: processes.map(({ name }, number) => ({
+        name: number === 0 ? 'agent' : `${number === 1 ? 'leader' : 'follower'} (${name})`,
+        ...(meters[number]?.usage() ?? { cpuSeconds: 0, peakRssBytes: 0 }),
+      })),
+    });
+  } finally {
+    for (const meter of meters) meter[Symbol.dispose]();
+  }
 }
 
 async function receiveWal(

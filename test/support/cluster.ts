@@ -8,8 +8,8 @@ import { TidemarkCli } from './tidemark-cli.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface ClusterOptions {
-  /** Default 3. */
-  readonly shards?: number;
+  /** How many to make, or servers that run already and stay the caller's. Default 3. */
+  readonly shards?: number | readonly PostgresServer[];
   /** Default east, west, north. Embedded coordination has one. */
   readonly dataCenters?: readonly string[];
   readonly coordination?: 'etcd' | 'embedded';
@@ -18,6 +18,8 @@ export interface ClusterOptions {
   /** Default 2, or 1 with one data centre. */
   readonly copiesRequired?: number;
   readonly snapshotInterval?: string;
+  /** Default true; else the caller starts them. */
+  readonly startAgents?: boolean;
   readonly postgres?: PostgresOptions;
   readonly agentConfig?: Readonly<Record<string, unknown>>;
   readonly coordinatorConfig?: Readonly<Record<string, unknown>>;
@@ -103,7 +105,8 @@ export class TidemarkCluster implements AsyncDisposable {
         );
       }
       for (const part of [...agents, ...coordinators]) stack.use(part);
-      await Promise.all([...agents, ...coordinators].map((part) => part.start()));
+      const started = options.startAgents === false ? coordinators : [...agents, ...coordinators];
+      await Promise.all(started.map((part) => part.start()));
       return new TidemarkCluster(stack, directory, { shards, agents, coordinators, etcd });
     } catch (error) {
       await stack[Symbol.asyncDispose]();
@@ -166,6 +169,7 @@ export class TidemarkCluster implements AsyncDisposable {
 }
 
 async function createShards(stack: DisposalStack, options: ClusterOptions): Promise<PostgresServer[]> {
+  if (typeof options.shards === 'object') return [...options.shards];
   const shards: PostgresServer[] = [];
   for (let number = 0; number < (options.shards ?? 3); number++) {
     shards.push(
