@@ -145,9 +145,7 @@ export function readStream<T>(call: ReadableCall<T>, settings: ReadSettings = {}
   return (async function* () {
     let ended = false;
     try {
-      for await (const message of call.iterator({ destroyOnReturn: false })) {
-        yield message as T;
-      }
+      yield* messagesOf(call, () => failure);
       ended = true;
       signal?.throwIfAborted();
       if (failure !== null) {
@@ -167,6 +165,47 @@ export function readStream<T>(call: ReadableCall<T>, settings: ReadSettings = {}
       }
     }
   })();
+}
+
+/**
+ * What comes in, until its end. Node's own iterator is not used: on an error it destroys the stream, and with it the writes of a
+ * server's call that still wait, and the status after them; the caller would wait for ever.
+ */
+async function* messagesOf<T>(call: ReadableCall<T>, failure: () => Error | null): AsyncGenerator<T> {
+  let wake = () => {};
+  const onEvent = () => {
+    wake();
+  };
+  const events = ['readable', 'end', 'error', 'close'] as const;
+  for (const event of events) {
+    call.on(event, onEvent);
+  }
+  try {
+    while (true) {
+      const message = call.read();
+      if (message !== null) {
+        yield message;
+        continue;
+      }
+      const error = failure() ?? call.errored;
+      if (error !== null) {
+        throw error;
+      }
+      if (call.readableEnded) {
+        return;
+      }
+      if (call.destroyed) {
+        throw Object.assign(new Error('the stream was closed early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    for (const event of events) {
+      call.off(event, onEvent);
+    }
+  }
 }
 
 /** A call's sending side, client or server. */

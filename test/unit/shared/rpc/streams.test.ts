@@ -52,7 +52,16 @@ describe('calls and streams', () => {
     });
     server.addService(protocol.Peer.service, {
       GetPeerState: unaryHandler(async () => ({})),
-      FollowWal: duplexHandler(async () => {}),
+      // Fails while much waits to be written and the next request is waited for.
+      FollowWal: duplexHandler<unknown, { changeSet: { frame: Buffer } }>(async ({ requests, send }) => {
+        const iterator = requests[Symbol.asyncIterator]();
+        await iterator.next();
+        iterator.next().catch(() => {});
+        for (let index = 0; index < 3; index++) {
+          await send({ changeSet: { frame: Buffer.alloc(CHUNK_BYTES) } });
+        }
+        throw new TidemarkError('TM-WAL-003', 'the WAL is gone');
+      }),
       FollowObjects: duplexHandler<{ stored?: { path: string } | null }, { object: { path: string } }>(
         async ({ requests, send }) => {
           for await (const request of requests) {
@@ -182,6 +191,21 @@ describe('calls and streams', () => {
     }
     assert.deepEqual(seen, ['0!', '1!', '2!', '3!', '4!']);
     await assert.rejects(writeMessage(call, { stored: { path: 'late' } }), { code: 'TM-RPC-001' });
+  });
+
+  it('gives the error of a two-way call whose last messages were still to be written', async () => {
+    const call = channel.peer.FollowWal();
+    await writeMessage(call, { durable: { durableLsn: '1' } });
+    let received = 0;
+    await assert.rejects(
+      async () => {
+        for await (const _ of readStream(call, { signal: AbortSignal.timeout(5_000) })) {
+          received++;
+        }
+      },
+      { code: 'TM-WAL-003' },
+    );
+    assert.equal(received, 3);
   });
 
   it('tells a reader that the server was cut off', async () => {
