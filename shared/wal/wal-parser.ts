@@ -93,15 +93,16 @@ export class WalParser {
   #events: TransactionEvent[] = [];
 
   constructor(options: WalParserOptions) {
-    const offsetInPage = Number(options.startLsn % BigInt(WAL_PAGE_BYTES));
-    const atPage = offsetInPage === 0;
-    if (!atPage && (!options.atRecord || offsetInPage % 8 !== 0 || offsetInPage < PAGE_HEADER_BYTES)) {
+    this.#segmentBytes = checkSegmentBytes(options.segmentBytes);
+    const inPage = Number(options.startLsn % BigInt(WAL_PAGE_BYTES));
+    const atPage = inPage === 0;
+    const header = this.#pageHeaderBytes(Number(options.startLsn % BigInt(this.#segmentBytes)) - inPage);
+    if (!atPage && (!options.atRecord || inPage % 8 !== 0 || inPage < header)) {
       throw new TidemarkError('TM-WAL-001', `reading WAL cannot start at ${formatLsn(options.startLsn)}`, {
         hint: "It starts at a record's or a page's start.",
       });
     }
     this.#options = options;
-    this.#segmentBytes = checkSegmentBytes(options.segmentBytes);
     this.#baseHigh = Number(options.startLsn >> 32n);
     this.#base = BigInt(this.#baseHigh) << 32n;
     this.#position = Number(options.startLsn - this.#base);

@@ -105,7 +105,7 @@ export function describeRepository(title: string, open: () => Promise<Repository
           const range = toEnd ? { offsetBytes: start } : { offsetBytes: start, lengthBytes: end - start };
           assert.ok((await readAll(reader, 'ranges', range)).equals(content.subarray(start, end)));
         }),
-        { numRuns: 25 },
+        { numRuns: 10 },
       );
     });
 

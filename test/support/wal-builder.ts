@@ -38,6 +38,8 @@ export class WalBuilder {
   readonly systemIdentifier: string;
   readonly startLsn: Lsn;
   readonly records: BuiltRecord[] = [];
+  /** Starts of records that were cut off. */
+  readonly broken: Lsn[] = [];
   timeline: number;
   #buffer = Buffer.alloc(64 * 1024);
   #length = 0;
@@ -85,9 +87,10 @@ export class WalBuilder {
   }
 
   /**
-   * A record that a crash cut off at the end of a page: `pages` whole pages of it are there. The record that says so follows.
+   * A record that a crash cut off at the end of a page: `pages` whole pages of it are there. Then the record that says so, which
+   * names the start of the cut one, unless it is made to name another.
    */
-  brokenRecord(content: RecordContent, pages: number): BuiltRecord {
+  brokenRecord(content: RecordContent, pages: number, named?: Lsn): BuiltRecord {
     const start = this.#startRecord();
     const record = this.#encode(content);
     let written = 0;
@@ -100,7 +103,8 @@ export class WalBuilder {
     if (written >= record.length) throw new Error('the record is too short to be cut off there');
     this.#overwriting = true;
     const data = Buffer.alloc(16);
-    data.writeBigUInt64LE(start, 0);
+    data.writeBigUInt64LE(named ?? start, 0);
+    this.broken.push(start);
     return this.record({ manager: XLOG, info: OVERWRITE_CONTRECORD, body: mainData(data) });
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { crc32c } from '../../../../shared/postgres/crc32c.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { WalParser } from '../../../../shared/wal/wal-parser.ts';
@@ -126,7 +127,7 @@ describe('WalParser', () => {
         assert.equal(parser.positionLsn, builder.position);
         assert.equal(parser.majorVersion, major);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -142,8 +143,26 @@ describe('WalParser', () => {
           const at = parser.positionLsn;
           const last = builder.records.findLast((record) => record.endLsn <= at);
           assert.equal(parser.lastRecordLsn, last?.lsn ?? NO_LSN);
+          const next = builder.records.find((record) => record.endLsn > at);
+          const given = builder.broken.find((start) => start > (last?.lsn ?? 0n) && start < (next?.lsn ?? 0n));
+          const found = parser.nextRecordLsn;
+          if (at < builder.startLsn + 40n) {
+            assert.equal(found, builder.startLsn);
+          } else if (next !== undefined) {
+            assert.ok(found === next.lsn || found === given, `${found} after ${at}`);
+          }
         }
-        for (const cut of [0, 41, 50, Math.floor(bytes.length / 3), Math.floor(bytes.length / 2), bytes.length]) {
+        for (const cut of [
+          0,
+          30,
+          41,
+          50,
+          8192,
+          8200,
+          Math.floor(bytes.length / 3),
+          Math.floor(bytes.length / 2),
+          bytes.length,
+        ]) {
           const first = parserOf(builder);
           const events = first.push(bytes.subarray(0, cut));
           const resumed = first.nextRecordLsn;
@@ -153,7 +172,7 @@ describe('WalParser', () => {
           assert.equal(second.positionLsn, resumed > builder.position ? resumed : builder.position);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 
@@ -292,6 +311,27 @@ describe('WalParser', () => {
       assert.equal(stopped.nextRecordLsn, start);
     });
 
+    it('but not when the next record names another one, or says nothing', () => {
+      const content = { manager: HEAP, info: 0, body: mainData(Buffer.alloc(50_000)) };
+      const wrong = new WalBuilder();
+      commit(wrong, 1);
+      wrong.brokenRecord(content, 2, wrong.startLsn);
+      assert.throws(() => parserOf(wrong).push(wrong.bytes()), /should say that the one at .* was given up/);
+
+      // A whole page in place of the one that should go on, such as a lost write leaves.
+      const silent = new WalBuilder();
+      commit(silent, 1);
+      const overwrite = silent.brokenRecord(content, 2);
+      const bytes = silent.bytes().subarray(0, Number(overwrite.lsn - silent.startLsn));
+      const other = Buffer.alloc(24 + 2 + 18);
+      other.writeUInt32LE(other.length, 0);
+      other.writeBigUInt64LE(silent.records[0]?.lsn ?? 0n, 8);
+      other.writeUInt8(HEAP, 17);
+      mainData(Buffer.alloc(18)).copy(other, 24);
+      other.writeUInt32LE(crc32c(other.subarray(0, 20), crc32c(other.subarray(24))), 20);
+      assert.throws(() => parserOf(silent).push(Buffer.concat([bytes, other])), /should say that the one at/);
+    });
+
     it('but not when a page is damaged so that it looks like that', () => {
       const builder = new WalBuilder();
       heapRecord(builder, 20_000);
@@ -336,7 +376,7 @@ describe('WalParser', () => {
             assert.throws(() => parser.push(Buffer.of(0)), { code });
           }
         }),
-        { numRuns: 150 },
+        { numRuns: 60 },
       );
     });
 
@@ -462,6 +502,7 @@ describe('WalParser', () => {
       for (const [offset, atRecord] of [
         [40, false],
         [41, true],
+        [32, true],
         [8192 + 16, true],
       ] as const) {
         const startLsn = lsn(builder.startLsn + BigInt(offset));
