@@ -116,7 +116,7 @@ export class RestoredCluster implements AsyncDisposable {
   async inspectBank(accounts: number): Promise<BankReport> {
     const layout: BankLayout = { accounts, shards: this.shards };
     const report = await inspectBank(layout);
-    const problems = bankProblems(report);
+    const problems = bankProblems(report, orderBoundMs(this.report.snapshot));
     if (problems.length > 0) throw new Error(`the restored bank is not whole: ${problems.join('; ')}`);
     return report;
   }
@@ -124,4 +124,9 @@ export class RestoredCluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack[Symbol.asyncDispose]();
   }
+}
+
+/** Within which a snapshot may reorder transactions that share no two-phase commit. */
+export function orderBoundMs(snapshot: SnapshotJson): number {
+  return (snapshot.class.bound_us ?? 0) / 1000;
 }

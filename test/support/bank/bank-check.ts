@@ -12,18 +12,26 @@ export interface BankReport {
   readonly torn: readonly string[];
   /** Accounts whose balance does not follow from the transfers on their shard. */
   readonly wrongAccounts: readonly number[];
-  /** `writer:n` that are on a writer's second shard and not on its first, or missing before a higher one. */
-  readonly orderViolations: readonly string[];
+  /** Rows that are there without one that was written before them. */
+  readonly orderViolations: readonly OrderViolation[];
   /** GIDs still prepared on any shard. */
   readonly prepared: readonly string[];
   readonly transferIds: ReadonlySet<string>;
+}
+
+export interface OrderViolation {
+  readonly writer: number;
+  readonly n: number;
+  /** At least this time lay between the commit that is missing and the one that is there. */
+  readonly gapMs: number;
 }
 
 interface ShardContent {
   readonly transfers: ReadonlyMap<string, { readonly from: number; readonly to: number }>;
   readonly balance: number;
   readonly wrongAccounts: readonly number[];
-  readonly order: ReadonlyMap<number, ReadonlySet<number>>;
+  /** By writer, then n, the gap in milliseconds. */
+  readonly order: ReadonlyMap<number, ReadonlyMap<number, number>>;
   readonly prepared: readonly string[];
 }
 
@@ -65,12 +73,14 @@ async function readShard(client: Client): Promise<ShardContent> {
           SELECT from_account AS account, -amount AS amount FROM transfers
           UNION ALL SELECT to_account, amount FROM transfers) every GROUP BY account) t ON t.account = a.id
      WHERE a.balance <> ${OPENING_BALANCE} + coalesce(t.moved, 0)`);
-  const order = await client.query<{ writer: number; n: string }>('SELECT writer, n FROM order_log');
+  const order = await client.query<{ writer: number; n: string; gap_ms: number }>(
+    'SELECT writer, n, gap_ms FROM order_log',
+  );
   const prepared = await client.query<{ gid: string }>('SELECT gid FROM pg_prepared_xacts');
-  const numbers = new Map<number, Set<number>>();
-  for (const { writer, n } of order.rows) {
-    const ofWriter = numbers.get(writer) ?? new Set();
-    numbers.set(writer, ofWriter.add(Number(n)));
+  const numbers = new Map<number, Map<number, number>>();
+  for (const { writer, n, gap_ms: gapMs } of order.rows) {
+    const ofWriter = numbers.get(writer) ?? new Map<number, number>();
+    numbers.set(writer, ofWriter.set(Number(n), gapMs));
   }
   return {
     transfers: new Map(transfers.rows.map((row) => [row.id, { from: row.from_account, to: row.to_account }])),
@@ -92,17 +102,23 @@ function findTorn(layout: BankLayout, contents: readonly ShardContent[]): string
   return [...torn];
 }
 
-function findOrderViolations(contents: readonly ShardContent[]): string[] {
-  const violations: string[] = [];
+function findOrderViolations(contents: readonly ShardContent[]): OrderViolation[] {
+  const violations: OrderViolation[] = [];
   for (const writer of contents.keys()) {
-    const first = contents[writer]?.order.get(writer) ?? new Set<number>();
-    const second = contents[(writer + 1) % contents.length]?.order.get(writer) ?? new Set<number>();
-    for (const n of second) if (!first.has(n)) violations.push(`${writer}:${n}`);
+    const first = contents[writer]?.order.get(writer) ?? new Map<number, number>();
+    const second = contents[(writer + 1) % contents.length]?.order.get(writer) ?? new Map<number, number>();
+    for (const [n, gapMs] of second) if (!first.has(n)) violations.push({ writer, n, gapMs });
+    // on one shard there is no excuse
     for (const numbers of [first, second]) {
-      for (let n = 1; n < numbers.size; n++) if (!numbers.has(n)) violations.push(`${writer}:${n} missing`);
+      for (let n = 1; n < numbers.size; n++) if (!numbers.has(n)) violations.push({ writer, n, gapMs: Infinity });
     }
   }
   return violations;
+}
+
+/** Those that a snapshot does not allow: none with `causal`, and with `bounded` only within the bound. */
+export function forbiddenOrderViolations(report: BankReport, boundMs: number): readonly OrderViolation[] {
+  return boundMs === 0 ? report.orderViolations : report.orderViolations.filter(({ gapMs }) => gapMs > boundMs);
 }
 
 /** Acknowledged transfers that are not there. */
@@ -110,10 +126,14 @@ export function findLost(report: BankReport, acknowledged: readonly Acknowledgem
   return acknowledged.filter(({ transferId }) => !report.transferIds.has(transferId));
 }
 
-/** Every way in which the bank is not whole, in words; empty if it is. */
-export function bankProblems(report: BankReport): string[] {
+/**
+ * Every way in which the bank is not whole, in words; empty if it is.
+ * @param orderBoundMs within which transactions that share no two-phase commit may be reordered
+ */
+export function bankProblems(report: BankReport, orderBoundMs = 0): string[] {
   const some = (values: readonly unknown[]) => values.slice(0, 5).join(', ');
-  const { torn, wrongAccounts, orderViolations, prepared } = report;
+  const { torn, wrongAccounts, prepared } = report;
+  const outOfOrder = forbiddenOrderViolations(report, orderBoundMs).map(({ writer, n }) => `${writer}:${n}`);
   return [
     ...(report.balance === report.balanceExpected
       ? []
@@ -122,9 +142,9 @@ export function bankProblems(report: BankReport): string[] {
     ...(wrongAccounts.length === 0
       ? []
       : [`${wrongAccounts.length} balances do not follow from the transfers: ${some(wrongAccounts)}`]),
-    ...(orderViolations.length === 0
+    ...(outOfOrder.length === 0
       ? []
-      : [`${orderViolations.length} rows are there without what was written before them: ${some(orderViolations)}`]),
+      : [`${outOfOrder.length} rows are there without what was written before them: ${some(outOfOrder)}`]),
     ...(prepared.length === 0 ? [] : [`${prepared.length} transactions are still prepared: ${some(prepared)}`]),
   ];
 }

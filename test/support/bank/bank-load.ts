@@ -32,6 +32,9 @@ export interface Acknowledgement {
 
 const RECOVERY_INTERVAL_MS = 250;
 const RETRY_MS = 50;
+const ORDER_PAUSE_MS = 20;
+// The longer ones show whether what a bounded snapshot may mix up stays within its bound.
+const ORDER_GAPS_MS = [0, 0, 0, 0, 20, 50, 100, 200] as const;
 
 /** Clients, order writers and a recovery at work on a bank until stopped. A shard that is down is waited for. */
 export class BankLoad implements AsyncDisposable {
@@ -100,7 +103,7 @@ export class BankLoad implements AsyncDisposable {
     if (waitMs > 0) await this.#pause(waitMs);
   }
 
-  /** Writes n on its own shard and, when that is committed, on the next one. */
+  /** Writes n on its own shard and, when that is committed and the gap has passed, on the next one. */
   async #runOrderWriter(writer: number): Promise<void> {
     const shards = [writer, (writer + 1) % this.#layout.shards.length];
     const clients: (Client | null)[] = [null, null];
@@ -117,11 +120,13 @@ export class BankLoad implements AsyncDisposable {
             // the first one again: its second row may be missing
             n = Math.max(1, Number(rows[0]?.last));
           }
-          await client.query('INSERT INTO order_log VALUES ($1, $2) ON CONFLICT DO NOTHING', [writer, n]);
+          const gapMs = position === 0 ? 0 : (ORDER_GAPS_MS[(n ?? 0) % ORDER_GAPS_MS.length] ?? 0);
+          if (gapMs > 0) await this.#pause(gapMs);
+          await client.query('INSERT INTO order_log VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [writer, n, gapMs]);
         }
         this.orderAcknowledged[writer] = n ?? 0;
         n = (n ?? 0) + 1;
-        await this.#pause(5);
+        await this.#pause(ORDER_PAUSE_MS);
       } catch {
         await endAll(clients);
         clients.fill(null);

@@ -12,7 +12,7 @@ export const OPENING_BALANCE = 1000;
 /**
  * A bank whose accounts lie on several PostgreSQL servers: account `a` on shard `a % shards`. Each transfer leaves a row in `transfers` on
  * each shard that takes part in it, so "whole or absent" can be seen; each account's balance must follow from these rows. In
- * `order_log` one writer per shard writes `n` first there and, when that is committed, on the next shard.
+ * `order_log` one writer per shard writes `n` first there and, when that is committed and `gap_ms` have passed, on the next shard.
  */
 export interface BankLayout {
   readonly shards: readonly ShardAddress[];
@@ -23,7 +23,7 @@ const TABLES = `
   CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 80);
   CREATE TABLE transfers (
     id text PRIMARY KEY, amount bigint NOT NULL, from_account int NOT NULL, to_account int NOT NULL, note text NOT NULL);
-  CREATE TABLE order_log (writer int, n bigint, PRIMARY KEY (writer, n));
+  CREATE TABLE order_log (writer int, n bigint, gap_ms int NOT NULL, PRIMARY KEY (writer, n));
 `;
 
 /** A connection to the bank on a shard, which the caller ends. A connection that breaks while idle raises nothing. */
