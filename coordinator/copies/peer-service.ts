@@ -11,6 +11,7 @@ import type { FollowWalResponse } from '../../shared/rpc/generated/tidemark/v1/F
 import type { PeerHandlers } from '../../shared/rpc/generated/tidemark/v1/Peer.ts';
 import { duplexHandler, unaryHandler, type Duplex } from '../../shared/rpc/handlers.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import { rejectOnAbort } from '../journal/reject-on-abort.ts';
 import { Wakeup } from '../journal/wakeup.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
@@ -106,7 +107,7 @@ async function serveWal(
     await untilOneEnds(duplex.signal, options.stopping, [
       async (signal) => {
         for await (const changeSet of options.store.read(stream, fromLsn, signal)) {
-          await duplex.send({ changeSet: changeSetToMessage(changeSet) });
+          await rejectOnAbort(duplex.send({ changeSet: changeSetToMessage(changeSet) }), signal);
         }
       },
       (signal) =>
@@ -161,13 +162,13 @@ async function serveObjects(
       async (signal) => {
         for (const prefix of MESH_PREFIXES) {
           for await (const object of repository.list(prefix)) {
-            if (isMeshObject(object.path)) await duplex.send({ object });
+            if (isMeshObject(object.path)) await rejectOnAbort(duplex.send({ object }), signal);
           }
         }
         while (!signal.aborted) {
           for (let path = created.shift(); path !== undefined; path = created.shift()) {
             const object = await repository.stat(path);
-            if (object !== null) await duplex.send({ object });
+            if (object !== null) await rejectOnAbort(duplex.send({ object }), signal);
           }
           await grown.wait(signal);
         }
@@ -190,7 +191,7 @@ async function untilOneEnds(
   parts: readonly ((signal: AbortSignal) => Promise<void>)[],
 ): Promise<void> {
   const ended = new AbortController();
-  const end = (): void => ended.abort();
+  const end = (): void => ended.abort(new TidemarkError('TM-RPC-001', 'the call has ended'));
   for (const signal of [caller, stopping]) {
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });

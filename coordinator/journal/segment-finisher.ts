@@ -1,11 +1,19 @@
-import { stat, unlink } from 'node:fs/promises';
+import { readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
-import { segmentName } from '../../shared/postgres/wal-segment.ts';
-import { journalSegmentPath, walSegmentPath } from '../../shared/repository/layout.ts';
+import { segmentEnd, segmentName, segmentStart } from '../../shared/postgres/wal-segment.ts';
+import { journalSegmentPath, walIndexPath, walSegmentPath } from '../../shared/repository/layout.ts';
 import { isErrno, syncDirectory } from '../../shared/repository/posix-paths.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import {
+  applyEvents,
+  listOpenBranches,
+  NO_OPEN_BRANCHES,
+  type OpenBranches,
+} from '../../shared/wal-index/open-branches.ts';
+import { decodeSegmentIndex, encodeSegmentIndex, type SegmentIndex } from '../../shared/wal-index/segment-index.ts';
+import { buildSegmentIndex } from './build-segment-index.ts';
 import { hasEntriesAtMost, readEntries } from './entry-reader.ts';
 import { mergeFrames } from './merge-frames.ts';
 import { asProblem } from './storage-problem.ts';
@@ -33,6 +41,8 @@ interface Queue {
 export class SegmentFinisher {
   readonly #context: StreamContext;
   readonly #queues = new Map<string, Queue>();
+  /** The branches that are open at the end of the last segment that was finished. */
+  readonly #carried = new WeakMap<WalStream, { readonly lsn: Lsn; readonly open: OpenBranches }>();
 
   constructor(context: StreamContext) {
     this.#context = context;
@@ -44,7 +54,7 @@ export class SegmentFinisher {
     let queue = this.#queues.get(id);
     if (queue === undefined) this.#queues.set(id, (queue = { stream, starts: [], running: null, problem: null }));
     queue.starts.push(startLsn);
-    queue.running ??= this.#run(queue);
+    this.#start(queue);
   }
 
   problem(stream: WalStreamKey): TidemarkError | null {
@@ -74,28 +84,32 @@ export class SegmentFinisher {
     }
   }
 
+  #start(queue: Queue): void {
+    if (queue.running !== null || queue.starts.length === 0 || this.#context.signal.aborted) return;
+    queue.running = this.#run(queue).finally(() => {
+      queue.running = null;
+      this.#start(queue);
+    });
+  }
+
   async #run(queue: Queue): Promise<void> {
     const { signal, clock } = this.#context;
     let delayMs = RETRY_MIN_MS;
-    try {
-      while (!signal.aborted) {
-        const startLsn = queue.starts[0];
-        if (startLsn === undefined) return;
-        try {
-          await this.#finish(queue.stream, startLsn);
-          queue.starts.shift();
-          if (queue.problem !== null) this.#context.problemChanged(queue.stream.stream, null);
-          queue.problem = null;
-          delayMs = RETRY_MIN_MS;
-        } catch (error) {
-          queue.problem = asProblem(error, `finish a segment of ${streamId(queue.stream.stream)}`);
-          this.#context.problemChanged(queue.stream.stream, queue.problem);
-          await clock.sleep(delayMs, signal).catch(() => {});
-          delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
-        }
+    while (!signal.aborted) {
+      const startLsn = queue.starts[0];
+      if (startLsn === undefined) return;
+      try {
+        await this.#finish(queue.stream, startLsn);
+        queue.starts.shift();
+        if (queue.problem !== null) this.#context.problemChanged(queue.stream.stream, null);
+        queue.problem = null;
+        delayMs = RETRY_MIN_MS;
+      } catch (error) {
+        queue.problem = asProblem(error, `finish a segment of ${streamId(queue.stream.stream)}`);
+        this.#context.problemChanged(queue.stream.stream, queue.problem);
+        await clock.sleep(delayMs, signal).catch(() => {});
+        delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
       }
-    } finally {
-      queue.running = null;
     }
   }
 
@@ -103,7 +117,7 @@ export class SegmentFinisher {
     const { root, repository, zstd } = this.#context;
     const path = journalPath(stream, startLsn);
     const file = join(root, path);
-    const object = walSegmentPath(stream.stream, segmentName(stream.stream.timeline, startLsn, stream.segmentBytes));
+    const object = walSegmentPath(stream.stream, segmentNameAt(stream, startLsn));
     if ((await repository.stat(object)) === null) {
       if (await hasEntriesAtMost(file, stream.segmentBytes / FRAME_CONTENT_BYTES_WANTED)) {
         await repository.link(path, object);
@@ -114,11 +128,61 @@ export class SegmentFinisher {
       // It was published before a crash, perhaps not yet durably in its directory.
       await syncDirectory(dirname(join(root, object)));
     }
+    await this.#index(stream, startLsn);
     await unlink(file);
     await syncDirectory(dirname(file));
   }
+
+  /** Writes the index beside a segment's object, unless it is there. The branches that are open at its end are carried to the next. */
+  async #index(stream: WalStream, startLsn: Lsn): Promise<void> {
+    const { root, repository, zstd } = this.#context;
+    const name = segmentNameAt(stream, startLsn);
+    const path = walIndexPath(stream.stream, name);
+    let index: SegmentIndex;
+    if ((await repository.stat(path)) === null) {
+      const openBranches = listOpenBranches(await this.#openAt(stream, startLsn));
+      const object = join(root, walSegmentPath(stream.stream, name));
+      const segment = {
+        stream: stream.stream,
+        startLsn,
+        segmentBytes: stream.segmentBytes,
+        path: object,
+        openBranches,
+      };
+      index = await buildSegmentIndex(segment, zstd);
+      await repository.create(path, encodeSegmentIndex(index));
+    } else {
+      index = decodeSegmentIndex(await readFile(join(root, path)), path);
+    }
+    this.#carried.set(stream, {
+      lsn: segmentEnd(startLsn, stream.segmentBytes),
+      open: applyEvents(openOf(index), index.events),
+    });
+  }
+
+  /** What is open where a segment starts: carried from the one before, or read from its index; nothing where the stream begins. */
+  async #openAt(stream: WalStream, startLsn: Lsn): Promise<OpenBranches> {
+    const carried = this.#carried.get(stream);
+    if (carried?.lsn === startLsn) return carried.open;
+    if (startLsn <= stream.position.firstLsn) {
+      // A timeline begins with what was open on the one that it left.
+      const parent = this.#context.earlierTimeline(stream.stream, startLsn);
+      return parent === null ? NO_OPEN_BRANCHES : this.#openAt(parent, startLsn);
+    }
+    const before = segmentStart((startLsn - 1n) as Lsn, stream.segmentBytes);
+    await this.#index(stream, before);
+    return this.#openAt(stream, startLsn);
+  }
+}
+
+function openOf({ openBranches }: SegmentIndex): OpenBranches {
+  return applyEvents(NO_OPEN_BRANCHES, openBranches);
+}
+
+function segmentNameAt(stream: WalStream, startLsn: Lsn): string {
+  return segmentName(stream.stream.timeline, startLsn, stream.segmentBytes);
 }
 
 function journalPath(stream: WalStream, startLsn: Lsn): string {
-  return journalSegmentPath(stream.stream, segmentName(stream.stream.timeline, startLsn, stream.segmentBytes));
+  return journalSegmentPath(stream.stream, segmentNameAt(stream, startLsn));
 }

@@ -46,6 +46,8 @@ export interface StreamContext {
   readonly appended: AppendedListener;
   readonly segmentWhole: (stream: WalStream, startLsn: Lsn) => void;
   readonly problemChanged: (stream: WalStreamKey, problem: TidemarkError | null) => void;
+  /** The next lower timeline of the same history that is held up to `lsn`. */
+  readonly earlierTimeline: (stream: WalStreamKey, lsn: Lsn) => WalStream | null;
 }
 
 /** A journal file as far as it is durable, for those who read a copy from outside. */
@@ -82,6 +84,7 @@ export class WalStore implements WalSource {
       },
       segmentWhole: (stream, startLsn) => this.#finisher.add(stream, startLsn),
       problemChanged,
+      earlierTimeline: (stream, lsn) => this.#earlierTimeline(stream, lsn),
     };
     this.#finisher = new SegmentFinisher(this.#context);
   }
@@ -195,5 +198,16 @@ export class WalStore implements WalSource {
     this.#streams.set(id, added);
     this.#streamAdded.wake();
     return added;
+  }
+
+  #earlierTimeline({ node, systemIdentifier, timeline }: WalStreamKey, lsn: Lsn): WalStream | null {
+    const earlier = [...this.#streams.values()].filter(
+      (other) =>
+        other.stream.node === node &&
+        other.stream.systemIdentifier === systemIdentifier &&
+        other.stream.timeline < timeline &&
+        other.position.durableLsn >= lsn,
+    );
+    return earlier.sort((a, b) => b.stream.timeline - a.stream.timeline)[0] ?? null;
   }
 }

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { cp, mkdtemp, open, readFile, readdir, rm, stat, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WalStore, type WalStoreOptions } from '../../../../coordinator/journal/wal-store.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
-import { journalSegmentPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
+import { journalSegmentPath, walIndexPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
+import { segmentName } from '../../../../shared/postgres/wal-segment.ts';
+import { decodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
+import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { PosixRepository } from '../../../../shared/repository/posix-repository.ts';
 import type { ChangeSet } from '../../../../shared/wal/change-set.ts';
 import { madeChangeSet, madeWal, storedCodec } from '../../../support/made-wal.ts';
@@ -133,6 +137,61 @@ describe('the WAL store', () => {
     const reopened = await place.open();
     const merged = await readWal(reopened, lsn(START + 100n), lsn(START + 200n));
     assert.equal(merged.length, SEGMENT_BYTES);
+  });
+
+  it('writes the index of every whole segment, with what was open at its start, also on the next timeline', async () => {
+    const store = await place.open();
+    const prepare = (at: bigint, xid: number): TransactionEvent => ({
+      kind: 'prepare',
+      lsn: lsn(at),
+      endLsn: lsn(at + 50n),
+      previousLsn: lsn(at - 64n),
+      xid,
+      databaseOid: 5,
+      gid: `g${xid}`,
+      timeUs: 1n,
+      subxids: [],
+    });
+    const [first, ...others] = changeSets(START, START + 3_200_000n, 128 * 1024);
+    assert.ok(first !== undefined);
+    const finish: TransactionEvent = { ...prepare(START + 200n, 7), kind: 'commit-prepared' };
+    await appendAll(store, [
+      { ...first, events: [prepare(START + 64n, 7), finish, prepare(START + 300n, 8)] },
+      ...others,
+    ]);
+    const next = { ...STREAM, timeline: 2 };
+    for (const changeSet of changeSets(START + 0x20_0000n, START + 0x30_0000n, 128 * 1024)) {
+      await store.append(next, SEGMENT_BYTES, { ...changeSet, timeline: 2 });
+    }
+    await store.finished();
+    const indexOf = async (stream: typeof STREAM, segment: string) =>
+      decodeSegmentIndex(await readFile(join(place.path, walIndexPath(stream, segment))));
+    const indexes = await Promise.all([
+      ...SEGMENTS.map((segment) => indexOf(STREAM, segment)),
+      indexOf(next, '000000020000000000000012'),
+    ]);
+    assert.deepEqual(
+      indexes.map(({ openBranches }) => openBranches.map(({ gid }) => gid)),
+      [[], ['g8'], ['g8'], ['g8']],
+    );
+    assert.deepEqual(
+      indexes.map(({ events }) => events.length),
+      [3, 0, 0, 0],
+    );
+    for (const { stream, startLsn, walSha256, objectSha256, objectBytes, frames } of indexes) {
+      const wal = madeWal(startLsn, lsn(startLsn + BigInt(SEGMENT_BYTES)));
+      assert.deepEqual(walSha256, createHash('sha256').update(wal).digest());
+      const name = segmentName(stream.timeline, startLsn, SEGMENT_BYTES);
+      const object = await readFile(join(place.path, walSegmentPath(stream, name)));
+      assert.equal(objectBytes, object.length);
+      assert.deepEqual(objectSha256, createHash('sha256').update(object).digest());
+      const frame = frames[3] ?? assert.fail();
+      const content = object.subarray(frame.offsetBytes, frame.offsetBytes + frame.frameBytes);
+      assert.deepEqual(
+        await storedCodec.decompress(content, frame.contentBytes),
+        madeWal(frame.startLsn, lsn(frame.startLsn + BigInt(frame.contentBytes))),
+      );
+    }
   });
 
   it('hands the tail to several readers at their own pace, from any position', async () => {

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { NO_LSN, formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
+import { JOURNAL_ENTRY_HEADER_BYTES } from '../../shared/wal-index/journal-entry.ts';
+import type { SegmentFrame, SegmentIndex } from '../../shared/wal-index/segment-index.ts';
+import { decodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
+import { scanEntries } from './entry-reader.ts';
+import type { FrameCodec } from './overlap.ts';
+
+interface SegmentToIndex {
+  readonly stream: WalStreamKey;
+  readonly startLsn: Lsn;
+  readonly segmentBytes: number;
+  /** The object's file. */
+  readonly path: string;
+  readonly openBranches: readonly TransactionEvent[];
+}
+
+/**
+ * Reads a finished segment's object and says what is in it. Every frame is decompressed and hashed on the way, so an object that has an
+ * index is known to decompress to a whole segment.
+ * @throws TidemarkError TM-REPO-003 if the object is damaged or not a whole segment
+ */
+export async function buildSegmentIndex(segment: SegmentToIndex, zstd: FrameCodec): Promise<SegmentIndex> {
+  const { stream, startLsn, segmentBytes, path, openBranches } = segment;
+  const frames: SegmentFrame[] = [];
+  const events: TransactionEvent[] = [];
+  const walHash = createHash('sha256');
+  const objectHash = createHash('sha256');
+  let position: bigint = startLsn;
+  let nextRecordLsn: Lsn = startLsn;
+  let lastRecordLsn: Lsn = NO_LSN;
+  const scan = scanEntries(path, { onBytes: (bytes) => objectHash.update(bytes) });
+  let step = await scan.next();
+  for (; step.done !== true; step = await scan.next()) {
+    const { entry, offsetBytes } = step.value;
+    if (entry.startLsn !== position) throw damaged(path, `an entry begins at ${formatLsn(entry.startLsn)}`);
+    const contentBytes = Number(entry.endLsn - entry.startLsn);
+    walHash.update(await zstd.decompress(entry.frame, contentBytes));
+    frames.push({
+      startLsn: entry.startLsn,
+      contentBytes,
+      offsetBytes: offsetBytes + JOURNAL_ENTRY_HEADER_BYTES + entry.events.length,
+      frameBytes: entry.frame.length,
+      contentSha256: entry.contentSha256,
+    });
+    for (const event of decodeEvents(entry.events)) events.push(event);
+    position = entry.endLsn;
+    nextRecordLsn = entry.nextRecordLsn;
+    if (entry.lastRecordLsn !== NO_LSN) lastRecordLsn = entry.lastRecordLsn;
+  }
+  const end = step.value;
+  if (end.kind !== 'whole') throw damaged(path, `${end.problem} (byte ${end.validBytes})`);
+  if (position !== startLsn + BigInt(segmentBytes)) throw damaged(path, 'it is not a whole segment');
+  return {
+    stream,
+    startLsn,
+    segmentBytes,
+    walSha256: walHash.digest(),
+    objectBytes: end.validBytes,
+    objectSha256: objectHash.digest(),
+    nextRecordLsn,
+    lastRecordLsn,
+    frames,
+    events,
+    openBranches,
+  };
+}
+
+function damaged(path: string, why: string): TidemarkError {
+  return new TidemarkError('TM-REPO-003', `${path} is damaged: ${why}`);
+}
