@@ -21,6 +21,7 @@ import { Registration } from './registration/registration.ts';
 import { openBackupSource } from './restore/backup-source.ts';
 import { restoreTargetHandlers } from './restore/restore-target-service.ts';
 import { RestoreTarget } from './restore/restore-target.ts';
+import { RESTORE_ONLY, runRestoreOnly } from './restore-only.ts';
 import { AgentService } from './rpc/agent-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { TermGuard } from './term-guard/term-guard.ts';
@@ -137,6 +138,9 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
   return services;
 }
 
+if (process.argv.includes(RESTORE_ONLY)) {
+  await runRestoreOnly(process.argv.slice(2));
+}
 const config = readConfig();
 const logger = createLogger({ name: 'agent', level: config.log.level });
 const closers: (() => Promise<void>)[] = [];

@@ -88,7 +88,7 @@ export function renderBackups(backups: readonly BackupSummary[]): string {
   );
 }
 
-function renderBackup(backup: BackupSummary): string {
+export function renderBackup(backup: BackupSummary): string {
   return renderFields([
     ['backup', backup.id],
     ['node', backup.node],

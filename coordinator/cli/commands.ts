@@ -1,6 +1,8 @@
 import { backupCommands } from './backup-commands.ts';
 import type { CommandSpec } from './command.ts';
 import { leaderCommands } from './leader-commands.ts';
+import { repositoryCommands } from './repository-commands.ts';
+import { repositoryRestoreCommands } from './repository-restore-command.ts';
 import { restoreCommands } from './restore-command.ts';
 import { snapshotCommands } from './snapshot-commands.ts';
 import { statusCommands } from './status-command.ts';
@@ -12,6 +14,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...snapshotCommands,
   ...restoreCommands,
   ...leaderCommands,
+  ...repositoryCommands,
+  ...repositoryRestoreCommands,
 ];
 
 /** Heads of commands with more than one word. */

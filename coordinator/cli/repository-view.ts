@@ -1,0 +1,125 @@
+import type { BackupSummary } from '../../shared/admin/backup.ts';
+import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
+import type { RepositoryInspection } from '../../shared/cluster-restore/bare-repository.ts';
+import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { BackupManifest } from '../../shared/repository/backup-manifest.ts';
+import type { RepositoryManifest } from '../../shared/repository/repository-manifest.ts';
+import type { Finding } from '../../shared/verification/finding.ts';
+import { renderBackups } from './backup-commands.ts';
+import { formatBytes } from './format.ts';
+import { renderSnapshots } from './snapshot-view.ts';
+import { renderFields, renderTable } from './table.ts';
+
+/** What `repository list` prints. */
+interface InspectionSummary {
+  readonly cluster: string;
+  readonly repositoryId: string;
+  readonly snapshots: readonly SnapshotSummary[];
+  readonly backups: readonly BackupSummary[];
+  readonly wal: readonly {
+    readonly node: string;
+    readonly systemIdentifier: string;
+    readonly timeline: number;
+    readonly startLsn: Lsn;
+    readonly endLsn: Lsn;
+  }[];
+  readonly problems: readonly { readonly subject: string; readonly problem: string }[];
+}
+
+export function summarizeInspection(manifest: RepositoryManifest, inspection: RepositoryInspection): InspectionSummary {
+  const { contents, damaged } = inspection;
+  return {
+    cluster: manifest.cluster,
+    repositoryId: manifest.repositoryId,
+    snapshots: inspection.summaries,
+    backups: inspection.backups.map(summarizeManifest),
+    wal: inspection.wal.map(({ stream, startLsn, endLsn }) => ({
+      node: stream.node,
+      systemIdentifier: stream.systemIdentifier,
+      timeline: stream.timeline,
+      startLsn,
+      endLsn,
+    })),
+    problems: [
+      ...contents.unreadable.map(({ path, error }) => ({ subject: path, problem: messageOf(error) })),
+      ...damaged.map(({ id, error }) => ({ subject: `snapshot ${id}`, problem: messageOf(error) })),
+    ],
+  };
+}
+
+/** A base backup as lists show it. Which data centres hold it, one copy alone does not know. */
+export function summarizeManifest(manifest: BackupManifest): BackupSummary {
+  const { id, node, type, systemIdentifier, timeline, startLsn, stopLsn, serverVersionNum, files } = manifest;
+  return {
+    id,
+    node,
+    type,
+    systemIdentifier,
+    timeline,
+    startLsn,
+    stopLsn,
+    serverVersionNum,
+    startedAtUs: BigInt(manifest.startedAtUs),
+    finishedAtUs: BigInt(manifest.finishedAtUs),
+    bytes: BigInt(files.reduce((sum, file) => sum + file.sizeBytes, 0)),
+    storedBytes: BigInt(manifest.packs.reduce((sum, pack) => sum + pack.sizeBytes, 0)),
+    files: BigInt(files.length),
+    pagesVerified: BigInt(manifest.pagesVerified),
+    badFiles: files.filter((file) => (file.badBlocks?.length ?? 0) > 0).map((file) => file.path),
+    dataCenters: [],
+  };
+}
+
+export function renderInspection(summary: InspectionSummary): string {
+  const parts = [
+    renderFields([
+      ['cluster', summary.cluster],
+      ['repository', summary.repositoryId],
+    ]),
+    renderSnapshots(summary.snapshots),
+    renderBackups(summary.backups),
+    summary.wal.length === 0
+      ? 'There is no WAL.\n'
+      : renderTable(
+          [
+            { title: 'WAL OF' },
+            { title: 'SYSTEM IDENTIFIER' },
+            { title: 'TIMELINE', align: 'right' },
+            { title: 'FROM' },
+            { title: 'TO' },
+            { title: 'SIZE', align: 'right' },
+          ],
+          summary.wal.map((range) => [
+            range.node,
+            range.systemIdentifier,
+            String(range.timeline),
+            formatLsn(range.startLsn),
+            formatLsn(range.endLsn),
+            formatBytes(range.endLsn - range.startLsn),
+          ]),
+        ),
+  ];
+  if (summary.problems.length > 0) {
+    parts.push(
+      renderTable(
+        [{ title: 'CANNOT BE READ' }, { title: 'WHY' }],
+        summary.problems.map(({ subject, problem }) => [subject, problem]),
+      ),
+    );
+  }
+  return parts.join('\n');
+}
+
+export function renderFindings(repository: string, findings: readonly Finding[]): string {
+  if (findings.length === 0) {
+    return `${repository} is sound.\n`;
+  }
+  return renderTable(
+    [{ title: 'KIND' }, { title: 'WHERE' }, { title: 'WHAT' }],
+    findings.map(({ kind, subject, problem }) => [kind, subject, problem]),
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
