@@ -79,7 +79,6 @@ const manifest = z.strictObject({
 
 export type BackupManifest = z.output<typeof manifest>;
 export type BackupFrame = z.output<typeof frame>;
-export type BackupExtent = z.output<typeof extent>;
 export type BackupFile = z.output<typeof file>;
 
 /** The manifest as JSON bytes, before compression. */
