@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { formatLsn, lsn, type Lsn } from './lsn.ts';
+import { lsn, type Lsn } from './lsn.ts';
 
 /**
  * Segments: the files that PostgreSQL keeps WAL in. All of one system have one size, a power of two from 1 MiB to 1 GiB.
@@ -66,9 +66,4 @@ export function parseSegmentName(name: string, segmentBytes: number): SegmentFil
   const segment = BigInt(`0x${match[3]}`);
   if (timeline === 0 || segment >= LOG_FILE_BYTES / size) return null;
   return { timeline, startLsn: lsn(log * LOG_FILE_BYTES + segment * size) };
-}
-
-/** For messages: `000000010000000000000015 (0/1500000)`. */
-export function describeSegment(timeline: number, position: Lsn, segmentBytes: number): string {
-  return `${segmentName(timeline, position, segmentBytes)} (${formatLsn(segmentStart(position, segmentBytes))})`;
 }
