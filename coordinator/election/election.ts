@@ -22,7 +22,7 @@ interface ElectionOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  /** After a resignation this coordinator does not stand for so long, so that another one takes over. */
+  /** After a leadership this coordinator does not stand for so long, so that another one takes over. */
   readonly standBackMs?: number;
   /** For all duties to end after a leadership; longer than that, the process ends instead. */
   readonly dutyStopMs?: number;
@@ -54,16 +54,12 @@ export class Election implements Service {
     return this.#leadership !== null && !this.#leadership.signal.aborted ? this.#leadership : null;
   }
 
-  /**
-   * Gives the leadership up and stands back for a moment.
-   * @throws TidemarkError TM-LEAD-001 if this coordinator does not lead
-   */
+  /** @throws TidemarkError TM-LEAD-001 if this coordinator does not lead */
   async resign(): Promise<void> {
     const leadership = this.current();
     if (leadership === null) {
       throw new TidemarkError('TM-LEAD-001', 'this coordinator does not lead');
     }
-    this.#standBackMs = this.#standBack;
     await leadership.resign();
   }
 
@@ -127,6 +123,8 @@ export class Election implements Service {
       await leadership.resign();
       this.#leadership = null;
     }
+    // Whoever has just lost or given up the leadership is not the best to have it next.
+    this.#standBackMs = Math.max(this.#standBackMs, this.#standBack);
     if (clock.monotonicMs() - startedMs > GOOD_LEADERSHIP_MS) {
       this.#failures.reset();
     }
