@@ -53,7 +53,7 @@ export const agentConfigSchema = z.strictObject({
   backup: z
     .strictObject({
       workers: z.int().min(1).max(64).default(2).describe('threads that read, check and compress'),
-      compression_level: levelSchema.default(3).describe("zstd's level for base backups, -7 to 6"),
+      compression_level: levelSchema.default(1).describe("zstd's level for base backups, -7 to 6"),
     })
     .prefault({}),
   tls: tlsSchema.optional().describe('the PEM files for both directions'),
