@@ -171,6 +171,51 @@ describe('etcd coordination', function () {
     await waitFor('all know the leader', () => all.every((one) => one.leader()?.term === current.term));
   });
 
+  it('logs in as a user, and says so when it is refused', async () => {
+    await using own = await EtcdCluster.create();
+    const raw = new Etcd3({ hosts: [...own.endpoints] });
+    const { auth } = raw;
+    await auth.userAdd({ name: 'root', password: 'r' });
+    await auth.userGrantRole({ user: 'root', role: 'root' });
+    await auth.userAdd({ name: 'tidemark', password: 'right' });
+    await auth.roleAdd({ name: 'tidemark' });
+    await auth.roleGrantPermission({
+      name: 'tidemark',
+      perm: { permType: 'Readwrite', key: Buffer.from('/tidemark/'), range_end: Buffer.from('/tidemark0') },
+    });
+    await auth.userGrantRole({ user: 'tidemark', role: 'tidemark' });
+    await auth.authEnable();
+    raw.close();
+    const login = async (password: string) => {
+      const one = new EtcdCoordination({
+        self: { coordinatorId: 'a', dataCenter: 'a', address: 'a:1' },
+        cluster: 'auth',
+        prefix: '/tidemark/',
+        access: { endpoints: own.endpoints, callTimeoutMs: 1000, auth: { username: 'tidemark', password } },
+        leaseTtlMs: LEASE_TTL_MS,
+        clock: systemClock,
+      });
+      opened.push(one);
+      await one.start();
+      return one;
+    };
+    const one = await login('right');
+    const leadership = await campaign(one);
+    await leadership.put('x', '1');
+    assert.equal(await one.get('x'), '1');
+    await waitFor('it is known', () => one.coordinators().length === 1);
+    // The tokens that it had are gone with the restart.
+    await own.members[0]!.kill();
+    await own.members[0]!.start();
+    await waitFor('it can write again', () => leadership.put('x', '2').then(() => true));
+
+    const wrong = await login('wrong');
+    const refusal = await rejectsWithCode(wrong.get('x'), 'TM-LEAD-003');
+    assert.match(refusal.message, /refuses access/);
+    assert.equal(wrong.reachable(), false);
+    await Promise.all(opened.splice(0).map((each) => each.close()));
+  });
+
   it('makes itself known again after its leases were lost', async () => {
     const one = await started('a');
     const leadership = await campaign(one);
