@@ -43,18 +43,12 @@ export async function readContents(
   repository: ReadableRepository,
   zstd: FrameDecompressor,
 ): Promise<RepositoryContents> {
-  const objects: ObjectEntry[] = [];
-  for (const prefix of [JOURNAL_PREFIX, NODES_PREFIX]) {
-    for await (const object of repository.list(prefix)) {
-      objects.push(object);
-    }
-  }
   const unreadable: UnreadableObject[] = [];
   const attempt = async <Result>(path: string, read: () => Promise<Result>): Promise<Result[]> => {
     try {
       return [await read()];
     } catch (error) {
-      // A journal file that has become a finished segment since it was listed; those are listed later.
+      // A journal file that has become a finished segment since it was listed; those are listed after it was read.
       const finished =
         path.startsWith(JOURNAL_PREFIX) && error instanceof TidemarkError && error.code === 'TM-REPO-002';
       if (!finished) {
@@ -63,6 +57,12 @@ export async function readContents(
       return [];
     }
   };
+  const wal: WalRange[] = [];
+  const journal = await listObjects(repository, JOURNAL_PREFIX);
+  for (const object of findWalObjects(journal)) {
+    wal.push(...(await attempt(object.path, () => readJournalRange(repository, object))).flat());
+  }
+  const objects = await listObjects(repository, NODES_PREFIX);
   const manifests: BackupManifest[] = [];
   const forks: TimelineFork[] = [];
   for (const { path } of objects) {
@@ -72,12 +72,10 @@ export async function readContents(
       forks.push(...(await attempt(path, () => readForks(repository, path))).flat());
     }
   }
-  const walObjects = findWalObjects(objects);
-  const wal: WalRange[] = [];
+  const walObjects = findWalObjects([...journal, ...objects]);
   const segmentBytes = new Map(manifests.map((manifest) => [manifest.systemIdentifier, manifest.walSegmentBytes]));
   for (const object of walObjects) {
     if (!object.finished) {
-      wal.push(...(await attempt(object.path, () => readJournalRange(repository, object))).flat());
       continue;
     }
     const known = segmentBytes.get(object.stream.systemIdentifier);
@@ -92,6 +90,14 @@ export async function readContents(
     }
   }
   return { backups: manifests.map((manifest) => heldBackup(manifest)), wal, forks, manifests, walObjects, unreadable };
+}
+
+async function listObjects(repository: ReadableRepository, prefix: string): Promise<ObjectEntry[]> {
+  const objects: ObjectEntry[] = [];
+  for await (const object of repository.list(prefix)) {
+    objects.push(object);
+  }
+  return objects;
 }
 
 const MANIFEST = /^nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/manifest\.json\.zst$/;
