@@ -194,6 +194,7 @@ export async function composeCoordinator(
     peers,
     backups: backupBackend,
     snapshots: snapshotBackend,
+    snapshotCurrentAtMs: () => snapshots.currentAtMs,
     clock,
     snapshotAgeMaxMs: config.snapshots.interval * SNAPSHOT_AGE_INTERVALS,
   });
@@ -257,6 +258,7 @@ export async function composeCoordinator(
     new CoordinationWatch({ coordination, clock, logger, onLeaderChange: observer.leaderChanged }),
     mesh,
     follower,
+    status,
     election,
   );
   return services;

@@ -37,8 +37,12 @@ export interface StatusFacts {
   readonly nodes: readonly NodeFacts[];
   readonly copiesRequired: number;
   readonly backups: readonly BackupSummary[];
-  /** Newest first. */
+  /** The newest ones, newest first. */
   readonly snapshots: readonly SnapshotSummary[];
+  /** Of the first snapshot that can be restored; null if there is none. */
+  readonly recoverableFromUs: bigint | null;
+  /** When the last complete snapshot was last seen to be the state: nothing has been written since it. Null if that is not known. */
+  readonly snapshotCurrentAtMs: number | null;
   readonly nowUs: bigint;
   /** The last complete snapshot is a problem when it is older. */
   readonly snapshotAgeMaxMs: number;
@@ -48,8 +52,7 @@ export interface StatusFacts {
 export function assembleStatus(facts: StatusFacts): ClusterStatus {
   const nodes = facts.nodes.map((node) => nodeStatus(node, facts.backups));
   const complete = facts.snapshots.find((snapshot) => snapshot.complete) ?? null;
-  const restorable = facts.snapshots.filter((snapshot) => snapshot.complete && snapshot.restorable);
-  const [newest, oldest] = [restorable[0], restorable.at(-1)];
+  const newest = facts.snapshots.find(isRestorable);
   const { state, problems } = judge(facts, nodes, complete);
   return {
     cluster: facts.cluster,
@@ -63,10 +66,18 @@ export function assembleStatus(facts: StatusFacts): ClusterStatus {
     nodes,
     lastSnapshot: complete,
     copiesRequired: facts.copiesRequired,
-    recoverable: newest === undefined || oldest === undefined ? null : { fromUs: oldest.timeUs, toUs: newest.timeUs },
+    recoverable:
+      newest === undefined || facts.recoverableFromUs === null
+        ? null
+        : { fromUs: facts.recoverableFromUs, toUs: newest.timeUs },
     coordination: facts.coordination,
     coordinationReachable: facts.coordinationReachable,
   };
+}
+
+/** Whether the whole cluster can be restored to it. */
+export function isRestorable(snapshot: SnapshotSummary): boolean {
+  return snapshot.complete && snapshot.restorable;
 }
 
 function nodeStatus(node: NodeFacts, backups: readonly BackupSummary[]): NodeStatus {
@@ -173,7 +184,8 @@ function judgeSnapshot(facts: StatusFacts, complete: SnapshotSummary | null, deg
     degraded.push('there is no complete snapshot');
     return;
   }
-  const ageMs = Number((facts.nowUs - complete.timeUs) / 1000n);
+  const takenMs = Number(complete.timeUs / 1000n);
+  const ageMs = Number(facts.nowUs / 1000n) - Math.max(takenMs, facts.snapshotCurrentAtMs ?? 0);
   if (ageMs > facts.snapshotAgeMaxMs) {
     degraded.push(`the last complete snapshot, ${complete.id}, is ${Math.round(ageMs / 1000)} s old`);
   }

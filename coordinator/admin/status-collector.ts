@@ -1,5 +1,7 @@
+import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
 import type { ClusterStatus, CoordinatorStatus } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
 import { maxLsn, NO_LSN } from '../../shared/postgres/lsn.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
@@ -10,14 +12,18 @@ import { LagMeter } from '../ingest/lag-meter.ts';
 import type { NodeIngestStatus } from '../ingest/node-ingest.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-backends.ts';
-import { assembleStatus, type NodeFacts } from './assemble-status.ts';
+import { assembleStatus, isRestorable, type NodeFacts } from './assemble-status.ts';
 
+/** So many of the newest snapshots are looked at for each status; the oldest one is looked for now and then. */
+const SNAPSHOTS_MAX = 100;
+const OLDEST_VALID_MS = 60_000;
+const OBSERVE_INTERVAL_MS = 1_000;
 /** A peer that does not answer within this is shown as not reachable. */
 const PEER_DEADLINE_MS = 1_500;
 
 type IngestNode = Pick<
   NodeIngestStatus,
-  'node' | 'systemIdentifier' | 'timeline' | 'state' | 'problem' | 'serverWalEndLsn'
+  'node' | 'systemIdentifier' | 'timeline' | 'state' | 'problem' | 'serverWalEndLsn' | 'lagMs'
 >;
 
 export interface StatusSources {
@@ -35,14 +41,19 @@ export interface StatusSources {
   readonly peers: { channel(address: string): Channel };
   readonly backups: Pick<BackupBackend, 'list'>;
   readonly snapshots: Pick<SnapshotBackend, 'list'>;
+  /** Wall clock: when the last complete snapshot was last seen to be the state; null if that is not known. */
+  readonly snapshotCurrentAtMs: () => number | null;
   readonly clock: Clock;
   readonly snapshotAgeMaxMs: number;
 }
 
 /** Gathers the status from the parts of this coordinator; and the metrics that say the same. */
-export class StatusCollector implements StatusBackend {
+export class StatusCollector implements StatusBackend, Service {
+  readonly name = 'status';
   readonly #sources: StatusSources;
   readonly #meters = new Map<string, { readonly timeline: number; readonly meter: LagMeter }>();
+
+  #oldest: { readonly atMs: number; readonly timeUs: bigint | null } | null = null;
 
   constructor(sources: StatusSources) {
     this.#sources = sources;
@@ -52,7 +63,7 @@ export class StatusCollector implements StatusBackend {
     const { cluster, clock, coordination, snapshotAgeMaxMs, tracker } = this.#sources;
     const [backups, snapshots, coordinators] = await Promise.all([
       this.#sources.backups.list(),
-      this.#sources.snapshots.list(0),
+      this.#sources.snapshots.list(SNAPSHOTS_MAX),
       this.#coordinators(),
     ]);
     const leadership = this.#sources.leadership();
@@ -67,13 +78,22 @@ export class StatusCollector implements StatusBackend {
       copiesRequired: tracker.copiesRequired,
       backups,
       snapshots,
+      recoverableFromUs: await this.#recoverableFromUs(snapshots),
+      snapshotCurrentAtMs: this.#sources.snapshotCurrentAtMs(),
       nowUs: BigInt(Math.round(clock.nowMs())) * 1000n,
       snapshotAgeMaxMs,
     });
   }
 
-  /** Takes note of where PostgreSQL stands, for the lags in time. To be called every second or so while leading. */
-  observe(): void {
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#observe();
+      await this.#sources.clock.sleep(OBSERVE_INTERVAL_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Takes note of where PostgreSQL stands: by that the copies' lags in time are known. */
+  #observe(): void {
     const nowMs = this.#sources.clock.monotonicMs();
     for (const { node, timeline, flushLsn } of this.#nodes()) {
       this.#meter(node, timeline).seen(flushLsn, nowMs);
@@ -83,7 +103,7 @@ export class StatusCollector implements StatusBackend {
   /** Keeps the metrics of leadership, nodes and copies true at every reading. */
   provideMetrics(metrics: Metrics): void {
     metrics.beforeReading(() => {
-      this.observe();
+      this.#observe();
       const { clock, coordination } = this.#sources;
       const leadership = this.#sources.leadership();
       metrics.set('tidemark_leader', {}, leadership === null ? 0 : 1);
@@ -101,6 +121,8 @@ export class StatusCollector implements StatusBackend {
         copiesRequired: 1,
         backups: [],
         snapshots: [],
+        recoverableFromUs: null,
+        snapshotCurrentAtMs: null,
         nowUs: 0n,
         snapshotAgeMaxMs: 0,
       });
@@ -118,6 +140,19 @@ export class StatusCollector implements StatusBackend {
         }
       }
     });
+  }
+
+  /** All snapshots are read for this, so the answer is kept for a while. */
+  async #recoverableFromUs(newest: readonly SnapshotSummary[]): Promise<bigint | null> {
+    if (newest.length < SNAPSHOTS_MAX) {
+      return newest.findLast(isRestorable)?.timeUs ?? null;
+    }
+    const nowMs = this.#sources.clock.monotonicMs();
+    if (this.#oldest === null || nowMs - this.#oldest.atMs > OLDEST_VALID_MS) {
+      const all = await this.#sources.snapshots.list(0);
+      this.#oldest = { atMs: nowMs, timeUs: all.findLast(isRestorable)?.timeUs ?? null };
+    }
+    return this.#oldest.timeUs;
   }
 
   async #coordinators(): Promise<Omit<CoordinatorStatus, 'leader'>[]> {
@@ -146,7 +181,7 @@ export class StatusCollector implements StatusBackend {
   }
 
   #nodes(): NodeFacts[] {
-    const { ingest, membership, tracker, clock } = this.#sources;
+    const { ingest, membership, tracker } = this.#sources;
     if (this.#sources.leadership() === null) {
       return [];
     }
@@ -169,7 +204,7 @@ export class StatusCollector implements StatusBackend {
         problem: own === undefined || own.problem === '' ? (primary?.problem ?? '') : own.problem,
         flushLsn,
         acknowledgedLsn,
-        lagMs: this.#meter(node, timeline).ms(acknowledgedLsn, clock.monotonicMs()),
+        lagMs: own?.lagMs ?? 0,
         copies: tracker.copies(stream),
       };
     });

@@ -88,6 +88,7 @@ export class SnapshotService implements LeaderDuty {
   #requests: Request[] = [];
   #wake: () => void = () => {};
   #leading = false;
+  #currentAtMs: number | null = null;
 
   constructor(options: SnapshotServiceOptions) {
     this.#options = options;
@@ -97,6 +98,14 @@ export class SnapshotService implements LeaderDuty {
 
   get leading(): boolean {
     return this.#leading;
+  }
+
+  /**
+   * Wall clock: when a scheduled collect last showed that the last complete snapshot was still the cluster's state; null if none
+   * has in this process.
+   */
+  get currentAtMs(): number | null {
+    return this.#currentAtMs;
   }
 
   /** Newest first. @param limit 0: all */
@@ -233,7 +242,8 @@ export class SnapshotService implements LeaderDuty {
         throw nobodyAnswered(collect, streams);
       }
       if (!asked && complete && term.last !== null && isCurrent(term.last, draft)) {
-        this.#options.observer.current(term.last, timestampMs(collect.between));
+        this.#currentAtMs = timestampMs(collect.between);
+        this.#options.observer.current(term.last, this.#currentAtMs);
         return term.last;
       }
       const snapshot: Snapshot = {

@@ -64,6 +64,8 @@ const facts: StatusFacts = {
     snapshot('s2', 20_000_000n),
     snapshot('s1', 10_000_000n, { restorable: false }),
   ],
+  recoverableFromUs: 20_000_000n,
+  snapshotCurrentAtMs: null,
   nowUs: 41_000_000n,
   snapshotAgeMaxMs: 60_000,
 };
@@ -97,6 +99,11 @@ describe('assembleStatus', () => {
     ];
     const [east] = assembleStatus({ ...facts, nodes: [{ ...node, copies }] }).nodes[0]?.copies ?? [];
     assert.deepEqual(east, { dataCenter: 'east', durableLsn: lsn(950n), lagBytes: 50n, connected: true });
+  });
+
+  it('does not call a snapshot old while nothing was written since it', () => {
+    const status = assembleStatus({ ...facts, nowUs: 100_000_000n, snapshotCurrentAtMs: 99_000 });
+    assert.equal(status.state, 'ok');
   });
 
   const cases: readonly (readonly [string, Partial<StatusFacts>, 'down' | 'degraded', RegExp])[] = [
