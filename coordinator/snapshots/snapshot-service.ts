@@ -63,7 +63,10 @@ interface Request {
 /** What one leadership works with. */
 interface Term {
   readonly leadership: Leadership;
-  readonly tracker: WalTracker;
+  tracker: WalTracker;
+  stopFollowing: () => Promise<void>;
+  /** The nodes over which transactions were settled and forgotten; null while none was. */
+  settledOver: ReadonlySet<string> | null;
   readonly sampler: PositionSampler;
   readonly signal: AbortSignal;
   /** The last declared complete snapshot. */
@@ -133,27 +136,18 @@ export class SnapshotService implements LeaderDuty {
   }
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs, observer } = this.#options;
+    const { clock, intervalMs } = this.#options;
     const last = await this.#lastReadable();
-    const tracker = new WalTracker({
-      wal: this.#options.wal,
-      clock,
-      streams: this.#options.streams,
-      forkLsn: this.#options.forkLsn,
-      startFrom: last,
-      onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
-    });
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const term: Term = {
       leadership,
-      tracker,
       sampler: this.#options.sampler(leadership),
       signal: both,
+      ...this.#follow(both, last),
       last,
       brokenToReport: [],
     };
-    const following = tracker.run(both);
     this.#leading = true;
     try {
       let dueMs = clock.monotonicMs() + intervalMs;
@@ -175,7 +169,41 @@ export class SnapshotService implements LeaderDuty {
       for (const request of requests) {
         request.reject(new TidemarkError('TM-LEAD-001', 'this coordinator does not lead any more'));
       }
-      await following;
+      await term.stopFollowing();
+    }
+  }
+
+  #follow(signal: AbortSignal, startFrom: Snapshot | null): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver'> {
+    const { wal, clock, streams, forkLsn, observer } = this.#options;
+    const tracker = new WalTracker({
+      wal,
+      clock,
+      streams,
+      forkLsn,
+      startFrom,
+      onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
+    });
+    const stop = new AbortController();
+    const running = tracker.run(AbortSignal.any([signal, stop.signal]));
+    return {
+      tracker,
+      stopFollowing: async () => {
+        stop.abort();
+        await running;
+      },
+      settledOver: startFrom === null ? null : new Set(startFrom.nodes.map(({ node }) => node)),
+    };
+  }
+
+  /**
+   * A branch on a node that has just joined may belong to a transaction that was settled, and forgotten, without it. So the WAL of all
+   * nodes is read anew from where it begins.
+   */
+  async #welcome(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
+    const { settledOver } = term;
+    if (settledOver !== null && !streams.every(({ node }) => settledOver.has(node))) {
+      await term.stopFollowing();
+      Object.assign(term, this.#follow(term.signal, null));
     }
   }
 
@@ -225,14 +253,15 @@ export class SnapshotService implements LeaderDuty {
   }
 
   async #take(term: Term, label: string, asked: boolean): Promise<Snapshot> {
-    const { tracker } = term;
     const streams = this.#options.streams();
     if (streams.length === 0) {
       throw new TidemarkError('TM-SNAP-002', 'no node has made itself known yet', {
         hint: 'See whether the agents run and reach a coordinator.',
       });
     }
+    await this.#welcome(term, streams);
     await this.#waitForFollowed(term, streams);
+    const { tracker } = term;
     tracker.beginCollect();
     try {
       const collect = await this.#collect(term, streams);
@@ -263,6 +292,7 @@ export class SnapshotService implements LeaderDuty {
         // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
         term.brokenToReport = snapshot.broken;
         tracker.settle(draft.cut.settled);
+        term.settledOver = new Set(draft.nodes.map(({ node }) => node));
       }
       await this.#declare(term, snapshot);
       return snapshot;

@@ -101,6 +101,30 @@ describe('snapshot service', () => {
     );
   });
 
+  it('knows what a branch on a node that joins later belongs to', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    const all = [...cluster.nodes.values()].map((node) => node.stream);
+    let streams = all.slice(0, 1);
+    await leading(
+      cluster,
+      async (service) => {
+        cluster.write('a', 'prepare', 20, 'transfer');
+        cluster.write('b', 'prepare', 30, 'transfer');
+        cluster.write('a', 'commit-prepared', 20);
+        assert.equal((await service.createSnapshot({ label: '' })).nodes.length, 1);
+        cluster.write('a', 'commit', 21);
+        await service.createSnapshot({ label: '' });
+        streams = all;
+        const both = await service.createSnapshot({ label: '' });
+        assert.deepEqual(
+          both.inDoubt.map(({ node, decision }) => `${node} ${decision}`),
+          ['b commit'],
+        );
+      },
+      { streams: () => streams },
+    );
+  });
+
   it('names what is broken, and is not held back by it', async () => {
     const cluster = new FakeCluster('a', 'b');
     await leading(cluster, async (service) => {
