@@ -6,8 +6,3 @@ export function assert(condition: boolean, statement: string): asserts condition
     throw new TidemarkError('TM-INTERNAL-001', `assertion failed: ${statement}`);
   }
 }
-
-/** For the default branch of an exhaustive switch. */
-export function unreachable(value: never): never {
-  throw new TidemarkError('TM-INTERNAL-001', `assertion failed: unexpected ${JSON.stringify(value)}`);
-}

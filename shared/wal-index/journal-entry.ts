@@ -52,7 +52,6 @@ const SEGMENT_BYTES_LOG2_MAX = 30;
 const FRAME_BYTES_MAX = FRAME_CONTENT_BYTES_MAX + 64 * 1024;
 /** A transaction event needs fewer bytes than its record, but for the GID-less ends of prepared ones; far above both. */
 const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
-export const JOURNAL_ENTRY_BYTES_MAX = JOURNAL_ENTRY_HEADER_BYTES + EVENTS_BYTES_MAX + FRAME_BYTES_MAX;
 
 /** The entry as two buffers to be written one after the other: header with events, and the frame as it was given. */
 export function encodeJournalEntry(entry: JournalEntry): readonly [head: Buffer, frame: Buffer] {
