@@ -65,8 +65,9 @@ export class AcknowledgementTracker {
     for (const { copies } of this.#streams.values()) copies.clear();
   }
 
-  /** Ends the leadership: nothing is acknowledged until the next one. */
-  resign(): void {
+  /** Ends the leadership of that term, unless a later one has begun: nothing is acknowledged until the next one. */
+  resign(term: bigint): void {
+    if (this.#term !== term) return;
     this.#term = null;
     for (const { copies } of this.#streams.values()) copies.clear();
   }

@@ -82,7 +82,7 @@ export class WalIngest implements LeaderDuty {
     } finally {
       endListening();
       endOwn();
-      tracker.resign();
+      tracker.resign(leadership.term);
       await Promise.all(running);
       this.#nodes.clear();
     }

@@ -78,6 +78,8 @@ export class MadeCoordinator {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #leading: AbortController | null = null;
+  /** A leadership's duties end before those of the next begin. */
+  #lastDuty: Promise<void> = Promise.resolve();
 
   private constructor(
     fields: Pick<
@@ -157,6 +159,7 @@ export class MadeCoordinator {
   }
 
   lead(term: bigint): void {
+    this.#leading?.abort(new TidemarkError('TM-LEAD-002', 'elected anew'));
     const leading = new AbortController();
     this.#leading = leading;
     const lose = (reason: string): void => leading.abort(new TidemarkError('TM-LEAD-002', reason));
@@ -170,16 +173,13 @@ export class MadeCoordinator {
       },
       resign: async () => lose('resigned'),
     };
-    this.#running.push(
-      this.ingest.run(leadership, leading.signal).finally(() => {
-        if (this.#leading === leading) this.#leading = null;
-      }),
-    );
-  }
-
-  /** Gives the leadership up, or does not notice that it is lost until it is told. */
-  async resign(): Promise<void> {
-    this.#leading?.abort(new TidemarkError('TM-LEAD-002', 'resigned'));
+    const before = this.#lastDuty;
+    const duty = async (): Promise<void> => {
+      await before;
+      await this.ingest.run(leadership, leading.signal);
+      if (this.#leading === leading) this.#leading = null;
+    };
+    this.#lastDuty = duty();
   }
 
   /** The power fails: calls end at once, what was not synced is gone. */
@@ -197,7 +197,7 @@ export class MadeCoordinator {
     peers.close();
     await this.store.close();
     await stopped;
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running, this.#lastDuty]);
     await posix.close();
   }
 }

@@ -69,7 +69,9 @@ describe('the acknowledgement tracker', () => {
     assert.equal(copies.acknowledged(STREAM), NO_LSN);
     copies.report(STREAM, 'c2', 'west', lsn(10n), 5n);
     assert.equal(copies.acknowledged(STREAM), 10n);
-    copies.resign();
+    copies.resign(4n);
+    assert.equal(copies.term, 5n);
+    copies.resign(5n);
     copies.reportOwn(STREAM, lsn(20n));
     copies.report(STREAM, 'c2', 'west', lsn(20n), 5n);
     assert.equal(copies.acknowledged(STREAM), 10n);
