@@ -11,10 +11,12 @@ import { Peers } from '../../coordinator/copies/peers.ts';
 import { repositoryService } from '../../coordinator/copies/repository-service.ts';
 import { WalIngest } from '../../coordinator/ingest/wal-ingest.ts';
 import type { FrameCodec } from '../../coordinator/journal/overlap.ts';
+import type { WalPosition } from '../../coordinator/journal/wal-positions.ts';
 import { WalStore } from '../../coordinator/journal/wal-store.ts';
 import { TermStore } from '../../coordinator/term-store/term-store.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../shared/lifecycle/clock.ts';
+import { NO_LSN } from '../../shared/postgres/lsn.ts';
 import { silentLogger } from '../../shared/observability/logger.ts';
 import { PosixRepository } from '../../shared/repository/posix-repository.ts';
 import { protocol } from '../../shared/rpc/proto.ts';
@@ -207,6 +209,8 @@ export class CopiesCluster implements AsyncDisposable {
   readonly coordination = new MadeCoordination();
   readonly #options: CopiesClusterOptions;
   readonly #coordinators = new Map<string, MadeCoordinator>();
+  /** What those that crashed had called durable, each by itself. */
+  readonly #promised = new Map<string, readonly WalPosition[]>();
   #term = 0n;
 
   constructor(options: CopiesClusterOptions) {
@@ -226,7 +230,12 @@ export class CopiesCluster implements AsyncDisposable {
   async start(...ids: readonly string[]): Promise<void> {
     for (const id of ids) {
       const dataCenter = this.#options.dataCenters.get(id) ?? id;
-      this.#coordinators.set(id, await MadeCoordinator.start(id, dataCenter, this.coordination, this.#options));
+      const started = await MadeCoordinator.start(id, dataCenter, this.coordination, this.#options);
+      this.#coordinators.set(id, started);
+      for (const { stream, durableLsn } of this.#promised.get(id) ?? []) {
+        const found = started.store.position(stream)?.durableLsn ?? NO_LSN;
+        if (found < durableLsn) throw new Error(`${id} called ${durableLsn} durable, and has ${found} after a crash`);
+      }
     }
   }
 
@@ -241,12 +250,14 @@ export class CopiesCluster implements AsyncDisposable {
   async crash(id: string): Promise<void> {
     const coordinator = this.get(id);
     this.#coordinators.delete(id);
+    this.#promised.set(id, coordinator.store.positions());
     await coordinator.crash();
   }
 
   /** The disk of one that does not run is lost. */
   async destroy(id: string): Promise<void> {
     if (this.#coordinators.has(id)) throw new Error(`${id} runs`);
+    this.#promised.delete(id);
     await rm(path.join(this.#options.directory, id), { recursive: true, force: true });
   }
 

@@ -142,6 +142,31 @@ describe('copies of WAL', function () {
     await agent.stop();
   });
 
+  it('are taken over from the one that has most, while no agent answers', async () => {
+    await using directory = TemporaryDirectory.create('copies');
+    const agent = makeAgent(Math.random);
+    await agent.listen();
+    await using cluster = new CopiesCluster({
+      directory: directory.path,
+      dataCenters: CENTERS,
+      copiesRequired: 2,
+      instances: () => [agent.instance],
+    });
+    await cluster.start('c1', 'c2');
+    cluster.elect('c1');
+    agent.endLsn = lsn(START + 1_700_000n);
+    await waitFor('it is acknowledged', () => agent.acknowledgedLsn === agent.endLsn);
+    await agent.stop();
+    await cluster.crash('c1');
+    await cluster.destroy('c1');
+    await cluster.start('c3');
+    cluster.elect('c3');
+    await waitFor('c3 has it', () => held(cluster.get('c3')) === agent.endLsn);
+    await checkCopy(cluster.get('c3').store);
+    await waitFor('two copies count', () => cluster.get('c3').tracker.acknowledged(STREAM) === agent.endLsn);
+    await waitFor('the status says so', () => cluster.get('c3').ingest.status()[0]?.state === 'unreachable');
+  });
+
   it('follow a timeline to the next, and keep its history', async () => {
     await using directory = TemporaryDirectory.create('copies');
     const agent = makeAgent(Math.random);
