@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { snapshotPath } from '../../../shared/repository/layout.ts';
+import { decodeSnapshot, encodeSnapshot } from '../../../shared/repository/snapshot-manifest.ts';
 import { findLost, inspectBank } from '../../support/bank/bank-check.ts';
 import { BankLoad } from '../../support/bank/bank-load.ts';
 import { createBank, type BankLayout } from '../../support/bank/bank-schema.ts';
@@ -16,6 +20,7 @@ describe('A sharded database', () => {
   let cluster: TidemarkCluster;
   let layout: BankLayout;
   let snapshot: SnapshotJson;
+  let later: SnapshotJson;
   let acknowledgedBefore: BankLoad['acknowledged'];
 
   before(async function () {
@@ -40,6 +45,7 @@ describe('A sharded database', () => {
     snapshot = await cluster.cli.json<SnapshotJson>(['snapshot', 'create', '--label', 'end-to-end']);
     const atSnapshot = load.acknowledged.length;
     await waitFor('work after the snapshot', () => load.acknowledged.length > atSnapshot + 100);
+    later = await cluster.cli.json<SnapshotJson>(['snapshot', 'create', '--label', 'later']);
     await load.stop();
     await cluster.waitUntilAcknowledged();
   });
@@ -86,4 +92,45 @@ describe('A sharded database', () => {
     await using restored = await RestoredCluster.fromRepository(cluster.shards, repository.repositoryPath, snapshot.id);
     await check(restored);
   });
+
+  it(`would be seen to be torn, if each shard were restored to its own latest position (seed ${seed})`, async function () {
+    this.timeout(120_000);
+    const [repository] = cluster.coordinators;
+    assert(repository !== undefined);
+    const naive = await writeNaiveSnapshot(repository.repositoryPath, 'shard-0', snapshot.id, later.id);
+    await using restored = await RestoredCluster.fromRepository(cluster.shards, repository.repositoryPath, naive);
+    const bank = await inspectBank({ ...layout, shards: restored.shards });
+    assert.notEqual(bank.torn.length, 0);
+    assert.notEqual(bank.orderViolations.length, 0);
+    assert.notEqual(bank.balance, bank.balanceExpected);
+    await assert.rejects(restored.inspectBank(ACCOUNTS), /torn/);
+  });
 });
+
+/**
+ * Breaks the rule of the closed cut on purpose: as if the copy of one shard lagged, and every shard were simply taken where it was
+ * received last. The in-doubt branches of each shard are those of its own position, so that only the bank can tell.
+ */
+async function writeNaiveSnapshot(
+  repositoryPath: string,
+  laggingNode: string,
+  earlierId: string,
+  laterId: string,
+): Promise<string> {
+  const read = async (id: string) => decodeSnapshot(await readFile(path.join(repositoryPath, snapshotPath(id))), id);
+  const earlier = await read(earlierId);
+  const latest = await read(laterId);
+  const pick = <T extends { readonly node: string }>(ofEarlier: readonly T[], ofLater: readonly T[]): T[] => [
+    ...ofEarlier.filter(({ node }) => node === laggingNode),
+    ...ofLater.filter(({ node }) => node !== laggingNode),
+  ];
+  const id = `${laterId.slice(0, -4)}9999`;
+  const naive = {
+    ...latest,
+    id,
+    nodes: pick(earlier.nodes, latest.nodes),
+    inDoubt: pick(earlier.inDoubt, latest.inDoubt),
+  };
+  await writeFile(path.join(repositoryPath, snapshotPath(id)), encodeSnapshot(naive));
+  return id;
+}
