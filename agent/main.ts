@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './small-heap.ts';
 import path from 'node:path';
 import { ZstdPool } from '../shared/compression/zstd-pool.ts';
 import { loadConfig } from '../shared/config/load-config.ts';

@@ -203,6 +203,7 @@ export class WalStream {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#queue.end();
+    this.#buffer.end();
     await this.#connection.close();
     await Promise.all(this.#tasks);
   }
@@ -260,7 +261,7 @@ export class WalStream {
     const { pool } = this.#settings;
     try {
       while (await this.#queue.room()) {
-        const run = await this.#buffer.take(this.#closing.signal);
+        const run = await this.#buffer.take();
         if (run === null) break;
         const cut = this.#cutter.cut(run);
         if (cut === null) {

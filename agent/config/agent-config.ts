@@ -47,7 +47,7 @@ export const agentConfigSchema = z.strictObject({
         .max(1000)
         .default(20)
         .describe('the time in milliseconds that small pieces of WAL are gathered for'),
-      workers: z.int().min(1).max(16).default(2).describe('threads that compress WAL'),
+      workers: z.int().min(1).max(16).default(1).describe('threads that compress WAL'),
     })
     .prefault({}),
   backup: z

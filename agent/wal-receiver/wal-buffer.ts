@@ -108,11 +108,10 @@ export class WalBuffer {
   /**
    * The next run: a full one at once; one that is not full when nothing more is waiting at the server and the coalescing time has
    * passed. Null after the end.
-   * @throws the error given to `fail`; the signal's reason
+   * @throws the error given to `fail`
    */
-  async take(signal: AbortSignal): Promise<WalRun | null> {
+  async take(): Promise<WalRun | null> {
     while (true) {
-      signal.throwIfAborted();
       const run = this.#ready.shift();
       if (run !== undefined) return this.#handOut(run);
       const waitMs = this.#waitMs();
@@ -126,7 +125,7 @@ export class WalBuffer {
         if (this.#failure !== null) throw this.#failure;
         return null;
       }
-      await this.#changed(waitMs, signal);
+      await this.#changed(waitMs);
     }
   }
 
@@ -156,17 +155,12 @@ export class WalBuffer {
     return since + this.#options.coalesceMs - this.#options.clock.monotonicMs();
   }
 
-  async #changed(waitMs: number | null, signal: AbortSignal): Promise<void> {
-    const settled = new AbortController();
-    try {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true, signal: settled.signal });
-        if (waitMs !== null) this.#options.clock.sleep(waitMs, settled.signal).then(resolve, () => resolve());
-      });
-    } finally {
-      settled.abort();
-    }
+  async #changed(waitMs: number | null): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      // Not cut short when something else wakes first: at most one of these short waits is left over for each run.
+      if (waitMs !== null) void this.#options.clock.sleep(waitMs).then(resolve);
+    });
   }
 
   #startRun(): FillingRun {

@@ -30,8 +30,10 @@ interface Slot {
   fail: ((error: Error) => void) | null;
 }
 
+/** A thread takes about 17 MiB, so it is started when there is work for it. */
 interface PoolWorker {
-  readonly thread: Worker;
+  thread: Worker | null;
+  readonly buffers: readonly SharedArrayBuffer[];
   readonly slots: readonly Slot[];
 }
 
@@ -45,22 +47,15 @@ export class ZstdPool {
   readonly #free: Slot[] = [];
   readonly #waiting: { resolve(slot: Slot): void; reject(error: Error): void }[] = [];
   readonly #waitingMax: number;
+  readonly #level: number;
   #failure: Error | null = null;
 
   constructor(options: ZstdPoolOptions) {
     assert(options.workers >= 1, 'a pool has a worker');
     this.#waitingMax = options.waitingMax ?? 1024;
-    for (let count = 0; count < options.workers; count++) {
-      this.#workers.push(this.#startWorker(options.level));
-    }
-    // The first slot of every worker before the second of any, so that few jobs spread over the threads.
-    for (let index = 0; index < SLOTS_PER_WORKER; index++) {
-      for (const worker of this.#workers) {
-        const slot = worker.slots[index];
-        assert(slot !== undefined, 'every worker has its slots');
-        this.#free.push(slot);
-      }
-    }
+    this.#level = options.level;
+    for (let count = 0; count < options.workers; count++) this.#workers.push(makeWorker());
+    this.#free.push(...this.#workers.flatMap((worker) => worker.slots));
   }
 
   /** Calls that can be worked on without waiting for another one. */
@@ -122,32 +117,20 @@ export class ZstdPool {
   /** Ends the threads. Calls that have not settled are rejected. */
   async close(): Promise<void> {
     this.#fail(new TidemarkError('TM-INTERNAL-001', 'the compression pool is closed'));
-    await Promise.all(this.#workers.map((worker) => worker.thread.terminate()));
+    await Promise.all(this.#workers.map(async (worker) => worker.thread?.terminate()));
   }
 
-  #startWorker(level: number): PoolWorker {
-    const buffers = Array.from(
-      { length: SLOTS_PER_WORKER },
-      () => new SharedArrayBuffer(FRAME_CONTENT_BYTES_MAX + frameBytesMax(FRAME_CONTENT_BYTES_MAX)),
-    );
-    const workerData: ZstdWorkerData = { level, slots: buffers, contentBytesMax: FRAME_CONTENT_BYTES_MAX };
+  #startThread(worker: PoolWorker): Worker {
+    const workerData: ZstdWorkerData = {
+      level: this.#level,
+      slots: worker.buffers,
+      contentBytesMax: FRAME_CONTENT_BYTES_MAX,
+    };
     const thread = new Worker(new URL('./zstd-worker.js', import.meta.url), {
       workerData,
       resourceLimits: WORKER_LIMITS,
     });
-    const slots: Slot[] = [];
-    const worker: PoolWorker = { thread, slots };
-    for (const [index, buffer] of buffers.entries()) {
-      slots.push({
-        worker,
-        index,
-        content: new Uint8Array(buffer, 0, FRAME_CONTENT_BYTES_MAX),
-        frame: new Uint8Array(buffer, FRAME_CONTENT_BYTES_MAX),
-        finish: null,
-        fail: null,
-      });
-    }
-    thread.on('message', (reply: ZstdReply) => settle(slots, reply));
+    thread.on('message', (reply: ZstdReply) => settle(worker.slots, reply));
     thread.on('error', (error) => {
       this.#fail(
         new TidemarkError('TM-INTERNAL-001', `a compression thread failed: ${error.message}`, { cause: error }),
@@ -156,17 +139,25 @@ export class ZstdPool {
     thread.on('exit', (status) => {
       this.#fail(new TidemarkError('TM-INTERNAL-001', `a compression thread ended with status ${status}`));
     });
-    // An idle pool keeps no process alive; a call that waits for a thread does.
-    thread.unref();
-    return worker;
+    return thread;
   }
 
   async #takeSlot(): Promise<Slot> {
     if (this.#failure !== null) throw this.#failure;
-    const slot = this.#free.shift();
-    if (slot !== undefined) return slot;
+    const slot = this.#takeFreeSlot();
+    if (slot !== null) return slot;
     assert(this.#waiting.length < this.#waitingMax, 'callers of the compression pool wait for its results');
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** An idle thread that runs, else one that is not started yet, else one that is busy: light work stays with one thread. */
+  #takeFreeSlot(): Slot | null {
+    const cost = ({ worker }: Slot): number =>
+      (worker.slots.every((slot) => this.#free.includes(slot)) ? 0 : 2) + (worker.thread === null ? 1 : 0);
+    const [best] = this.#free.toSorted((a, b) => cost(a) - cost(b));
+    if (best === undefined) return null;
+    this.#free.splice(this.#free.indexOf(best), 1);
+    return best;
   }
 
   #giveSlot(slot: Slot): void {
@@ -177,7 +168,8 @@ export class ZstdPool {
 
   async #work(slot: Slot, job: ZstdJob): Promise<Extract<ZstdReply, { kind: 'done' }>> {
     if (this.#failure !== null) throw this.#failure;
-    const { thread } = slot.worker;
+    const thread = (slot.worker.thread ??= this.#startThread(slot.worker));
+    // A call that waits for a thread keeps the process alive, an idle thread does not.
     thread.ref();
     try {
       return await new Promise((resolve, reject) => {
@@ -199,6 +191,26 @@ export class ZstdPool {
       for (const slot of worker.slots) slot.fail?.(this.#failure);
     }
   }
+}
+
+function makeWorker(): PoolWorker {
+  const buffers = Array.from(
+    { length: SLOTS_PER_WORKER },
+    () => new SharedArrayBuffer(FRAME_CONTENT_BYTES_MAX + frameBytesMax(FRAME_CONTENT_BYTES_MAX)),
+  );
+  const slots: Slot[] = [];
+  const worker: PoolWorker = { thread: null, buffers, slots };
+  for (const [index, buffer] of buffers.entries()) {
+    slots.push({
+      worker,
+      index,
+      content: new Uint8Array(buffer, 0, FRAME_CONTENT_BYTES_MAX),
+      frame: new Uint8Array(buffer, FRAME_CONTENT_BYTES_MAX),
+      finish: null,
+      fail: null,
+    });
+  }
+  return worker;
 }
 
 function settle(slots: readonly Slot[], reply: ZstdReply): void {

@@ -5,7 +5,6 @@ import type { Clock } from '../../../shared/lifecycle/clock.ts';
 import { advanceLsn, lsn, type Lsn } from '../../../shared/postgres/lsn.ts';
 
 const MIB = 1024 * 1024;
-const never = new AbortController().signal;
 
 /** Time that passes only when something waits for it. */
 class ManualClock implements Clock {
@@ -66,7 +65,7 @@ describe('WalBuffer', () => {
           });
           let takenLsn = startLsn;
           const takeOne = async (): Promise<boolean> => {
-            const run = await buffer.take(never);
+            const run = await buffer.take();
             if (run === null) return false;
             assert.equal(run.startLsn, takenLsn);
             assert.equal(run.bytes.byteLength, Number(run.endLsn - run.startLsn));
@@ -96,7 +95,7 @@ describe('WalBuffer', () => {
     const chunk = Buffer.from('abcdef');
     buffer.append(lsn(0x100000n), chunk, lsn(0x100006n));
     chunk.fill('x');
-    const run = await buffer.take(never);
+    const run = await buffer.take();
     assert.equal(run?.bytes.toString(), 'abcdef');
   });
 
@@ -104,10 +103,10 @@ describe('WalBuffer', () => {
     const { buffer, clock } = bufferAt(lsn(0x100000n));
     const startedMs = clock.timeMs;
     buffer.append(lsn(0x100000n), Buffer.alloc(10), lsn(0x10000an));
-    await buffer.take(never);
+    await buffer.take();
     assert.equal(clock.timeMs, startedMs);
     buffer.append(lsn(0x10000an), Buffer.alloc(10), lsn(0x100014n));
-    const run = await buffer.take(never);
+    const run = await buffer.take();
     assert.equal(clock.timeMs, startedMs + 20);
     assert.equal(run?.endLsn, lsn(0x100014n));
   });
@@ -125,8 +124,8 @@ describe('WalBuffer', () => {
     assert.deepEqual(calls, ['full']);
     // What was on its way already.
     append(192 * 1024);
-    const first = await buffer.take(never);
-    const second = await buffer.take(never);
+    const first = await buffer.take();
+    const second = await buffer.take();
     assert.ok(first !== null && second !== null);
     buffer.release(first);
     assert.deepEqual(calls, ['full']);
@@ -145,15 +144,14 @@ describe('WalBuffer', () => {
     const { buffer } = bufferAt(lsn(0x100000n));
     buffer.append(lsn(0x100000n), Buffer.alloc(10), lsn(0x100064n));
     buffer.fail(new Error('gone'));
-    assert.equal((await buffer.take(never))?.endLsn, lsn(0x10000an));
-    await assert.rejects(buffer.take(never), /gone/);
+    assert.equal((await buffer.take())?.endLsn, lsn(0x10000an));
+    await assert.rejects(buffer.take(), /gone/);
   });
 
-  it('stops waiting when it is told to', async () => {
+  it('ends a wait when nothing more will come', async () => {
     const { buffer } = bufferAt(lsn(0x100000n));
-    const controller = new AbortController();
-    const taken = buffer.take(controller.signal);
-    controller.abort(new Error('enough'));
-    await assert.rejects(taken, /enough/);
+    const taken = buffer.take();
+    buffer.end();
+    assert.equal(await taken, null);
   });
 });
