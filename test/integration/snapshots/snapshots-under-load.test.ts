@@ -121,6 +121,9 @@ describe('snapshots under load', () => {
         const targets = new Map<string, Lsn>();
         for (const shard of round % 2 === 0 ? cluster.shards : cluster.shards.toReversed()) {
           targets.set(shard.name, parseLsn(await shard.value('SELECT pg_current_wal_insert_lsn()::text')));
+          // The nodes are not asked at one moment, as they would not be when each has its own backup.
+          const asked = load.acknowledged.length;
+          await waitFor('work meanwhile', () => load.acknowledged.length >= asked + 3);
         }
         naive.push(targets);
         const known = load.acknowledged.length;
