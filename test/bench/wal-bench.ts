@@ -60,11 +60,11 @@ async function tidemark(server: PostgresServer, endLsn: string, bytes: number): 
       { intervalMs: 2 },
     );
     const startedAt = performance.now();
-    const wanted = Number(parseLsn(endLsn));
-    const metric = `tidemark_node_acknowledged_lsn_bytes{node="${server.name}"}`;
+    const wanted = parseLsn(endLsn);
     await waitFor(
       'everything is durable on two copies',
-      async () => ((await leader.metrics()).get(metric) ?? 0) >= wanted,
+      // the slot, not /metrics: asking for these often would be measured too
+      async () => (await cluster.slotPositions()).every((position) => position >= wanted),
       { timeoutMs: 600_000, intervalMs: 20 },
     );
     return benchRow({
@@ -80,6 +80,8 @@ async function tidemark(server: PostgresServer, endLsn: string, bytes: number): 
     });
   } finally {
     for (const meter of meters) meter[Symbol.dispose]();
+    // in order, so that profiles are written
+    for (const part of processes) await part.stop();
   }
 }
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
 import { stringify } from 'yaml';
 import { ChildProcess, type ChildExit } from './child-process.ts';
 import { reachableCheckout } from './reachable-checkout.ts';
@@ -47,6 +48,8 @@ export class TidemarkProcess implements AsyncDisposable {
       command: checkout.node,
       args: [
         '--enable-source-maps',
+        // for example --cpu-prof --cpu-prof-dir=…
+        ...(process.env['TIDEMARK_TEST_NODE_ARGUMENTS']?.split(' ') ?? []),
         path.join(checkout.root, 'dist', this.#options.program),
         '--config',
         this.configFile,
