@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { type Client, type Connection } from 'pg';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
@@ -6,7 +6,8 @@ import { formatLsn, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import { majorOfVersionNum } from '../../shared/postgres/versions.ts';
 import { connectPostgres, type PostgresSettings } from '../postgres/postgres-connection.ts';
 import { sqlState, toPostgresError } from '../postgres/postgres-error.ts';
-import { decodeReplicationMessage, encodeStatusUpdate, type ReplicationMessage } from './replication-message.ts';
+import { CopyStreamFramer } from './copy-stream-framer.ts';
+import { encodeStatusUpdate, type ReplicationMessage } from './replication-message.ts';
 
 export interface SystemIdentity {
   readonly systemIdentifier: string;
@@ -28,8 +29,8 @@ export interface StreamRequest {
   readonly timeline: number;
   readonly startLsn: Lsn;
   /**
-   * Called for each message, in order. The bytes lie in a buffer that pg uses again: they must be used or copied before
-   * this returns. What it throws ends the stream.
+   * Called for each message, in order; a long one comes in pieces. The bytes lie in the buffer that the socket is read into: they must
+   * be used or copied before this returns. What it throws ends the stream.
    */
   readonly onMessage: (message: ReplicationMessage) => void;
 }
@@ -45,20 +46,26 @@ interface TimelineRow {
   next_tli_startpos?: string;
 }
 
+const READ_BYTES = 256 * 1024;
+
 /**
- * One connection in physical replication mode. The bytes are taken at the pace of its owner: `pause` stops reading the
+ * One connection in physical replication mode. pg makes it and speaks all of the protocol but CopyData, which never gets to it: the socket is
+ * read into one buffer, again and again, and WAL is handed on from there. The bytes are taken at the pace of its owner: `pause` stops reading the
  * socket, and then PostgreSQL stops sending. Status updates are the owner's to send, also while it is paused.
  */
 export class ReplicationConnection {
   readonly #client: Client;
+  readonly #socket: Socket;
   readonly #connection: CopyConnection;
   readonly #clock: Clock;
   readonly #closed: Promise<void>;
   #streaming = false;
   #failure: Error | null = null;
+  #onMessage: (message: ReplicationMessage) => void = () => undefined;
 
-  private constructor(client: Client, clock: Clock) {
+  private constructor(client: Client, socket: Socket, clock: Clock) {
     this.#client = client;
+    this.#socket = socket;
     this.#connection = client.connection as CopyConnection;
     this.#clock = clock;
     this.#closed = new Promise((resolve) => client.once('end', resolve));
@@ -66,12 +73,38 @@ export class ReplicationConnection {
 
   /** @throws TidemarkError TM-PG-001, TM-PG-002 */
   static async open(settings: PostgresSettings, clock: Clock): Promise<ReplicationConnection> {
+    let connection: ReplicationConnection | null = null;
+    const framer = new CopyStreamFramer({
+      onReplication: (message) => {
+        if (connection !== null) connection.#onMessage(message);
+      },
+      onOther: (message) => socket.emit('data', message),
+    });
+    // The type definitions know `onread` for net.connect only, which hands it to this constructor.
+    const options: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        callback: (bytes, buffer) => {
+          try {
+            framer.push(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+          } catch (error) {
+            const failure = error instanceof Error ? error : new Error(String(error));
+            if (connection === null) socket.destroy(failure);
+            else connection.#fail(failure);
+          }
+          return true;
+        },
+      },
+    };
+    const socket = new Socket(options);
     const client = await connectPostgres(settings, 'wal', {
       replication: 'true',
+      stream: () => socket,
       // The server sends raw text for every column, whatever type it states.
       types: { getTypeParser: () => (text: string | Buffer) => text },
     });
-    return new ReplicationConnection(client, clock);
+    connection = new ReplicationConnection(client, socket, clock);
+    return connection;
   }
 
   async identifySystem(): Promise<SystemIdentity> {
@@ -107,14 +140,6 @@ export class ReplicationConnection {
    */
   async stream(request: StreamRequest): Promise<NextTimeline | null> {
     const what = `streaming from ${formatLsn(request.startLsn)} on timeline ${request.timeline}`;
-    const onCopyData = (message: { chunk: Buffer }): void => {
-      if (this.#failure !== null) return;
-      try {
-        request.onMessage(decodeReplicationMessage(message.chunk));
-      } catch (error) {
-        this.#fail(error instanceof Error ? error : new Error(String(error)));
-      }
-    };
     const onStart = (): void => {
       this.#streaming = true;
     };
@@ -122,7 +147,9 @@ export class ReplicationConnection {
       this.#streaming = false;
       this.#connection.endCopyFrom();
     };
-    this.#connection.on('copyData', onCopyData);
+    this.#onMessage = (message) => {
+      if (this.#failure === null) request.onMessage(message);
+    };
     this.#connection.on('replicationStart', onStart);
     this.#connection.on('copyDone', onCopyDone);
     try {
@@ -136,7 +163,7 @@ export class ReplicationConnection {
       throw this.#failure ?? streamError(error, what);
     } finally {
       this.#streaming = false;
-      this.#connection.off('copyData', onCopyData);
+      this.#onMessage = () => undefined;
       this.#connection.off('replicationStart', onStart);
       this.#connection.off('copyDone', onCopyDone);
     }
@@ -150,22 +177,22 @@ export class ReplicationConnection {
   }
 
   pause(): void {
-    this.#connection.stream.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
-    this.#connection.stream.resume();
+    this.#socket.resume();
   }
 
   /** Drops the connection. The server notices, ends its side and then sets the slot free. */
   async close(): Promise<void> {
-    (this.#connection.stream as Socket).destroy();
+    this.#socket.destroy();
     await this.#closed;
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    (this.#connection.stream as Socket).destroy();
+    this.#socket.destroy();
   }
 
   async #query<Row extends object>(text: string): Promise<Row[]> {

@@ -1,5 +1,4 @@
-import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import { lsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
 
 /**
  * Messages inside CopyData while WAL is streamed.
@@ -16,31 +15,9 @@ export type ReplicationMessage =
     }
   | { readonly kind: 'keepalive'; readonly serverEndLsn: Lsn; readonly replyRequested: boolean };
 
-const WAL_HEADER_BYTES = 25;
-const KEEPALIVE_BYTES = 18;
 const STATUS_BYTES = 34;
 /** 2000-01-01 in milliseconds since 1970-01-01, UTC. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
-
-/** @throws TidemarkError TM-PG-004 if it is no message of the protocol */
-export function decodeReplicationMessage(chunk: Buffer): ReplicationMessage {
-  const kind = chunk[0];
-  if (kind === 0x77 && chunk.length >= WAL_HEADER_BYTES) {
-    return {
-      kind: 'wal',
-      startLsn: lsn(chunk.readBigUInt64BE(1)),
-      serverEndLsn: lsn(chunk.readBigUInt64BE(9)),
-      bytes: chunk.subarray(WAL_HEADER_BYTES),
-    };
-  }
-  if (kind === 0x6b && chunk.length === KEEPALIVE_BYTES) {
-    return { kind: 'keepalive', serverEndLsn: lsn(chunk.readBigUInt64BE(1)), replyRequested: chunk[17] !== 0 };
-  }
-  throw new TidemarkError(
-    'TM-PG-004',
-    `PostgreSQL sent an unknown replication message (${kind}, ${chunk.length} bytes)`,
-  );
-}
 
 /**
  * A standby status update. PostgreSQL takes position 0 for "not known" and then leaves the slot as it is.
