@@ -161,6 +161,10 @@ export async function composeCoordinator(
     zstd,
     clock,
     metrics: observer.backups,
+    onUnreadable: (object, error) => {
+      observer.error(error);
+      logger.error({ err: error, object }, 'a base backup’s manifest cannot be read');
+    },
     nodesAtOnce: config.backup.nodes_at_once,
     workers: config.backup.workers,
     compressionLevel: 0,

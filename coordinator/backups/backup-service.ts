@@ -1,5 +1,4 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import type { ErrorCode } from '../../shared/errors/codes.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
@@ -9,7 +8,7 @@ import {
   type FrameDecompressor,
   readBackupManifest,
 } from '../../shared/repository/backup-manifest-file.ts';
-import { nodePrefix } from '../../shared/repository/layout.ts';
+import { NODES_PREFIX } from '../../shared/repository/layout.ts';
 import type { Repository } from '../../shared/repository/repository.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import { callStream } from '../../shared/rpc/streams.ts';
@@ -67,7 +66,7 @@ export interface BackupMembership {
 
 export interface BackupMetrics {
   finished(node: string, durationMs: number, bytes: number, storedBytes: number): void;
-  failed(node: string, code: ErrorCode): void;
+  failed(node: string, error: TidemarkError): void;
 }
 
 export interface BackupServiceOptions {
@@ -83,6 +82,8 @@ export interface BackupServiceOptions {
   readonly zstd: FrameCompressor & FrameDecompressor;
   readonly clock: Clock;
   readonly metrics: BackupMetrics;
+  /** A manifest in this coordinator's copy cannot be read. */
+  readonly onUnreadable: (path: string, error: TidemarkError) => void;
   /** Nodes that are backed up at a time. */
   readonly nodesAtOnce: number;
   /** Reading threads of the agent; 0: its default. */
@@ -105,6 +106,8 @@ export class BackupService {
   readonly #running = new Set<string>();
   /** Manifests never change, so a summary is read once. */
   readonly #summaries = new Map<string, Omit<BackupSummary, 'dataCenters'>>();
+  /** Each is told once. */
+  readonly #unreadable = new Set<string>();
 
   constructor(options: BackupServiceOptions) {
     this.#options = options;
@@ -141,12 +144,20 @@ export class BackupService {
     }
   }
 
-  /** Every whole backup of every node, oldest first. */
+  /**
+   * Every whole backup that this coordinator's copy holds, oldest first; whoever leads. One whose manifest cannot be read is told and
+   * left out, so that it does not hide the others.
+   */
   async list(): Promise<readonly BackupSummary[]> {
+    const { repository } = this.#options;
     const found: BackupSummary[] = [];
-    for (const { node, systemIdentifier } of this.#options.membership.nodes()) {
-      for await (const { path } of this.#options.repository.list(`${nodePrefix(node, systemIdentifier)}backups/`)) {
-        if (path.endsWith('/manifest.json.zst')) found.push(await this.#summary(path));
+    for (const node of await repository.directories(NODES_PREFIX)) {
+      for (const systemIdentifier of await repository.directories(`${NODES_PREFIX}${node}/`)) {
+        const prefix = `${NODES_PREFIX}${node}/${systemIdentifier}/backups/`;
+        for (const id of await repository.directories(prefix)) {
+          const summary = await this.#readable(`${prefix}${id}/manifest.json.zst`);
+          if (summary !== null) found.push(summary);
+        }
       }
     }
     return found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
@@ -196,8 +207,9 @@ export class BackupService {
         this.#running.delete(node);
       }
     } catch (error) {
-      metrics.failed(node, error instanceof TidemarkError ? error.code : 'TM-BACKUP-001');
-      throw error;
+      const failure = failureOf(node, error);
+      metrics.failed(node, failure);
+      throw failure;
     }
   }
 
@@ -242,6 +254,20 @@ export class BackupService {
     }
   }
 
+  /** Null if there is no manifest yet, or none that can be read. */
+  async #readable(path: string): Promise<BackupSummary | null> {
+    try {
+      return await this.#summary(path);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      if (error.code !== 'TM-REPO-002' && !this.#unreadable.has(path)) {
+        this.#unreadable.add(path);
+        this.#options.onUnreadable(path, error);
+      }
+      return null;
+    }
+  }
+
   async #summary(path: string): Promise<BackupSummary> {
     let summary = this.#summaries.get(path);
     if (summary === undefined) {
@@ -250,6 +276,17 @@ export class BackupService {
     }
     return { ...summary, dataCenters: this.#options.copies.objectCopies(path) };
   }
+}
+
+/** Says which node it was, and what to do where the code's own remedy is for someone else. */
+function failureOf(node: string, error: unknown): TidemarkError {
+  if (!(error instanceof TidemarkError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return new TidemarkError('TM-BACKUP-001', `base backup of ${node}: ${message}`, { cause: error });
+  }
+  const { code, message, retryable } = error;
+  const hint = code === 'TM-LEAD-002' ? 'The backup ended with its leader: take it again.' : error.hint;
+  return new TidemarkError(code, `base backup of ${node}: ${message}`, { hint, retryable, cause: error });
 }
 
 /** What a manifest says in short. */

@@ -23,6 +23,10 @@ export class ObservedRepository implements Repository {
     return this.#repository.list(prefix);
   }
 
+  directories(prefix: string): Promise<readonly string[]> {
+    return this.#repository.directories(prefix);
+  }
+
   async stat(path: string): Promise<ObjectEntry | null> {
     return this.#repository.stat(path);
   }

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../shared/errors/codes.ts';
 import type { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -62,10 +61,10 @@ export class CoordinatorMetrics {
       this.#metrics.set('tidemark_last_backup_timestamp_seconds', { node }, this.#clock.nowMs() / 1000);
       this.#logger.info({ node, durationMs, bytes, storedBytes }, 'base backup done');
     },
-    failed: (node, code: ErrorCode) => {
+    failed: (node, error) => {
       this.#metrics.add('tidemark_backups_total', { node, result: 'failed' });
-      this.#metrics.add('tidemark_errors_total', { code });
-      this.#logger.error({ node, code }, 'base backup failed');
+      this.#metrics.countError(error);
+      this.#logger.error({ err: error, node }, 'base backup failed');
     },
   };
 }

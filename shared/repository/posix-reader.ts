@@ -54,6 +54,12 @@ export class PosixReader implements ReadableRepository {
     yield* this.#walk(slash < 0 ? '' : prefix.slice(0, slash + 1), prefix);
   }
 
+  /** The names of the directories right below `prefix` (empty, or ending in a slash), in order. */
+  async directories(prefix: string): Promise<readonly string[]> {
+    if (prefix !== '') checkRelativePath('prefix', prefix.replace(/\/$/, ''));
+    return (await this.#entries(prefix)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
   /** @param directory relative, empty or ending in a slash */
   async *#walk(directory: string, prefix: string): AsyncIterable<ObjectEntry> {
     for (const entry of await this.#entries(directory)) {

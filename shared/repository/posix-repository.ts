@@ -84,6 +84,10 @@ export class PosixRepository implements Repository {
     return this.#reader.list(prefix);
   }
 
+  directories(prefix: string): Promise<readonly string[]> {
+    return this.#reader.directories(prefix);
+  }
+
   async stat(path: string): Promise<ObjectEntry | null> {
     return await this.#reader.stat(path);
   }

@@ -37,6 +37,9 @@ export type CreateResult = 'created' | 'exists';
 
 /** A repository that its owner, one coordinator, writes. Objects are immutable and created once. */
 export interface Repository extends ReadableRepository {
+  /** The names of the directories right below `prefix` (empty, or ending in a slash), in order; what lies in them is not read. */
+  directories(prefix: string): Promise<readonly string[]>;
+
   /**
    * Writes the object so that it is either there whole and durable, or not at all. If it exists with the same bytes,
    * nothing is written and the result is 'exists'.

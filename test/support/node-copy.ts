@@ -83,6 +83,7 @@ export class NodeCopy {
       zstd: this.#zstd,
       clock: systemClock,
       metrics: { finished: () => {}, failed: () => {} },
+      onUnreadable: () => {},
       nodesAtOnce: 1,
       workers,
       compressionLevel,

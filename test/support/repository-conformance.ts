@@ -36,6 +36,17 @@ export function describeRepository(title: string, open: () => Promise<Repository
       }
     });
 
+    it('names the directories below a prefix, and no objects', async () => {
+      for (const path of ['nodes/b/1/x', 'nodes/a/1/x', 'nodes/a/2/x', 'nodes/plain']) {
+        await writer.create(path, Buffer.from(path));
+      }
+      assert.deepEqual(await writer.directories('nodes/'), ['a', 'b']);
+      assert.deepEqual(await writer.directories('nodes/a/'), ['1', '2']);
+      assert.deepEqual(await writer.directories('nodes/plain/'), []);
+      assert.deepEqual(await writer.directories('nothing/'), []);
+      await assert.rejects(writer.directories('nodes/../..'), { code: 'TM-REPO-006' });
+    });
+
     it('an object may come in pieces', async () => {
       async function* pieces() {
         yield Buffer.from('one,');

@@ -17,6 +17,9 @@ class MemoryRepository implements Repository {
   async *list(prefix: string): AsyncIterable<ObjectEntry> {
     for (const [path, bytes] of this.objects) if (path.startsWith(prefix)) yield { path, sizeBytes: bytes.length };
   }
+  async directories(): Promise<readonly string[]> {
+    return [];
+  }
   async stat(path: string): Promise<ObjectEntry | null> {
     const bytes = this.objects.get(path);
     return bytes === undefined ? null : { path, sizeBytes: bytes.length };
