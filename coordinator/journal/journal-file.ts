@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { syncDirectory } from '../../shared/repository/posix-paths.ts';
 
 /** What a journal file needs of the file system; stands apart so that tests can make it fail. */
@@ -12,22 +13,30 @@ export type OpenFile = (path: string, flags: number, mode: number) => Promise<Fi
  * dropped the pages that it could not write, so the next `open` cuts them off and they are written anew from memory.
  */
 export class JournalFile {
+  readonly #path: string;
   readonly #handle: FileHandle;
   #durableBytes: number;
 
-  private constructor(handle: FileHandle, durableBytes: number) {
+  private constructor(path: string, handle: FileHandle, durableBytes: number) {
+    this.#path = path;
     this.#handle = handle;
     this.#durableBytes = durableBytes;
   }
 
-  /** Opens the file, or makes it, and cuts it off after `durableBytes`. The directory exists. */
+  /**
+   * Opens the file, or makes it, and cuts it off after `durableBytes`. The directory exists.
+   * @throws TidemarkError TM-REPO-003 if the file does not hold `durableBytes` any more
+   */
   static async open(path: string, durableBytes: number, openFile: OpenFile = open): Promise<JournalFile> {
     const handle = await openFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
     try {
+      const { size } = await handle.stat();
+      // Cutting off would make a shorter file longer, with zeros for what is lost.
+      if (size < durableBytes) throw lost(path, `has ${size} bytes`);
       await handle.truncate(durableBytes);
       await handle.sync();
       await syncDirectory(dirname(path));
-      return new JournalFile(handle, durableBytes);
+      return new JournalFile(path, handle, durableBytes);
     } catch (error) {
       await closeQuietly(handle);
       throw error;
@@ -48,6 +57,7 @@ export class JournalFile {
       left = without(left, bytesWritten);
     }
     await this.#handle.datasync();
+    if ((await this.#handle.stat()).nlink === 0) throw lost(this.#path, 'was deleted');
     this.#durableBytes = position;
   }
 
@@ -55,6 +65,12 @@ export class JournalFile {
   async close(): Promise<void> {
     await closeQuietly(this.#handle);
   }
+}
+
+function lost(path: string, what: string): TidemarkError {
+  return new TidemarkError('TM-REPO-003', `the journal file ${path} ${what}, but more of it was durable`, {
+    hint: 'Restart this coordinator: it takes up what its copy still holds, and gets the rest from the others.',
+  });
 }
 
 function without(buffers: Buffer[], bytes: number): Buffer[] {

@@ -159,7 +159,9 @@ export class WalStore implements WalSource {
   async journalFiles(): Promise<readonly JournalFileEntry[]> {
     const files: JournalFileEntry[] = [];
     for (const stream of this.#streams.values()) {
-      files.push(...(await this.#finisher.files(stream)), ...stream.activeFile());
+      // Looked at first: one that becomes whole meanwhile is still told of.
+      const active = stream.activeFile();
+      files.push(...(await this.#finisher.files(stream)), ...active);
     }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }

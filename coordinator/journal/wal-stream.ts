@@ -218,8 +218,7 @@ export class WalStream {
         const group = this.#nextGroup();
         if (!(await this.#writeUntilDurable(group))) return;
         this.#queue.splice(0, group.length);
-        this.#settle(group);
-        await this.#closeFinished();
+        await this.#settle(group);
       }
     } finally {
       this.#writing = null;
@@ -274,7 +273,8 @@ export class WalStream {
     );
   }
 
-  #settle(group: readonly QueuedEntry[]): void {
+  /** In one turn, so that nobody sees a segment that is whole as still being appended to, or as neither. */
+  async #settle(group: readonly QueuedEntry[]): Promise<void> {
     for (const { changeSet } of group) {
       this.#durable = {
         durableLsn: changeSet.endLsn,
@@ -285,17 +285,15 @@ export class WalStream {
     }
     this.#tail.trim(this.#durable.durableLsn);
     const { durableLsn } = this.#durable;
+    const finished = segmentStart(durableLsn, this.segmentBytes) === durableLsn ? this.#file : null;
+    if (finished !== null) {
+      this.#file = null;
+      this.#fileBytes = 0;
+      this.#context.segmentWhole(this, segmentStart((durableLsn - 1n) as Lsn, this.segmentBytes));
+    }
     const first = this.#waiting.findIndex(({ position }) => position > durableLsn);
     for (const { resolve } of this.#waiting.splice(0, first === -1 ? this.#waiting.length : first)) resolve();
-  }
-
-  async #closeFinished(): Promise<void> {
-    const { durableLsn } = this.#durable;
-    if (segmentStart(durableLsn, this.segmentBytes) !== durableLsn) return;
-    await this.#file?.close();
-    this.#file = null;
-    this.#fileBytes = 0;
-    this.#context.segmentWhole(this, segmentStart((durableLsn - 1n) as Lsn, this.segmentBytes));
+    await finished?.close();
   }
 
   #setProblem(problem: TidemarkError | null): void {

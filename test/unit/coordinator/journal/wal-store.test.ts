@@ -338,6 +338,56 @@ describe('the WAL store', () => {
     assert.deepEqual(await snapshotOf(place.path), finished);
   });
 
+  it('tells of a segment as whole before its last change set is durable to anybody', async () => {
+    let closed = (): void => {};
+    const openFile = async (path: string, flags: number, mode: number): Promise<FileHandle> => {
+      const handle = await open(path, flags, mode);
+      const close = handle.close.bind(handle);
+      handle.close = async () => {
+        await new Promise<void>((resolve) => (closed = resolve));
+        await close();
+      };
+      return handle;
+    };
+    const store = await place.open({ openFile });
+    await appendAll(store, changeSets(START, START + BigInt(SEGMENT_BYTES), 128 * 1024));
+    const [file, ...others] = await store.journalFiles();
+    assert.deepEqual([file?.path, others], [journalSegmentPath(STREAM, SEGMENTS[0]), []]);
+    assert.ok((file?.sizeBytes ?? 0) > SEGMENT_BYTES);
+    await store.finished();
+    await stat(join(place.path, walIndexPath(STREAM, SEGMENTS[0])));
+    closed();
+  });
+
+  it('counts nothing as durable that goes to a file which somebody deleted', async () => {
+    const path = join(place.path, journalSegmentPath(STREAM, SEGMENTS[0]));
+    const found: string[] = [];
+    const sleep = async (_: number, signal?: AbortSignal): Promise<void> => {
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+    };
+    const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep };
+    const store = await place.open({
+      clock,
+      onProblem: (_, problem) => found.push(problem?.code ?? ''),
+    });
+    const [first, second] = changeSets(START, START + 20_000n, 10_000);
+    assert.ok(first !== undefined && second !== undefined);
+    await store.append(STREAM, SEGMENT_BYTES, first);
+    await rm(path);
+    const refused = store.append(STREAM, SEGMENT_BYTES, second).then(
+      () => 'durable',
+      (error: unknown) => (error as TidemarkError).code,
+    );
+    // Once for the file that is gone, and again for the one that was made in its place.
+    while (found.length < 2) await new Promise(setImmediate);
+    assert.deepEqual([...new Set(found)], ['TM-REPO-003']);
+    assert.equal(store.position(STREAM)?.durableLsn, first.endLsn);
+    await place.close();
+    assert.equal(await refused, 'TM-RPC-001');
+    assert.equal((await place.open()).position(STREAM), null);
+  });
+
   it('waits for room, acknowledges nothing meanwhile, and goes on from memory', async () => {
     let failing: 'write' | 'sync' | null = null;
     const openFile = async (path: string, flags: number, mode: number): Promise<FileHandle> => {
