@@ -7,6 +7,9 @@ import { encodeJournalEntry, type JournalEntry } from '../../shared/wal-index/jo
 import { decodeEvents, encodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
 import type { FrameCodec } from './overlap.ts';
 
+/** Keeps the threads busy without filling the pool's queue. */
+const FRAMES_AT_ONCE = 16;
+
 /** The same WAL in as few frames as it takes: neighbours are joined up to the size of a frame. Their contents are checked on the way. */
 export async function* mergeFrames(
   entries: AsyncIterable<PlacedEntry>,
@@ -32,15 +35,9 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
   const last = group.at(-1);
   if (first === undefined || last === undefined || first === last) return first as JournalEntry;
   const contents: Buffer[] = [];
-  for (const entry of group) {
-    const content = await zstd.decompress(entry.frame, Number(entry.endLsn - entry.startLsn));
-    if (!createHash('sha256').update(content).digest().equals(entry.contentSha256)) {
-      throw new TidemarkError(
-        'TM-REPO-003',
-        `the frame of WAL at ${formatLsn(entry.startLsn)} has other bytes than its hash`,
-      );
-    }
-    contents.push(content);
+  for (let index = 0; index < group.length; index += FRAMES_AT_ONCE) {
+    const some = group.slice(index, index + FRAMES_AT_ONCE);
+    contents.push(...(await Promise.all(some.map((entry) => contentOf(entry, zstd)))));
   }
   const { frame, contentSha256 } = await zstd.compress(Buffer.concat(contents));
   return {
@@ -54,4 +51,13 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
     events: encodeEvents(group.flatMap((entry) => decodeEvents(entry.events))),
     frame,
   };
+}
+
+async function contentOf(entry: JournalEntry, zstd: FrameCodec): Promise<Buffer> {
+  const content = await zstd.decompress(entry.frame, Number(entry.endLsn - entry.startLsn));
+  if (createHash('sha256').update(content).digest().equals(entry.contentSha256)) return content;
+  throw new TidemarkError(
+    'TM-REPO-003',
+    `the frame of WAL at ${formatLsn(entry.startLsn)} has other bytes than its hash`,
+  );
 }

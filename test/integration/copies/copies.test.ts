@@ -4,10 +4,12 @@ import { RemoteRepository } from '../../../shared/repository/remote-repository.t
 import { backupManifestPath, backupPackPath, historyPath, snapshotPath } from '../../../shared/repository/layout.ts';
 import { openChannel } from '../../../shared/rpc/channel.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../shared/postgres/lsn.ts';
+import { followWal, getPeerState } from '../../../coordinator/copies/peer-client.ts';
 import type { WalStore } from '../../../coordinator/journal/wal-store.ts';
 import { CopiesCluster, type MadeCoordinator } from '../../support/copies-cluster.ts';
 import { MadeAgent } from '../../support/made-agent.ts';
 import { madeWal, storedCodec } from '../../support/made-wal.ts';
+import { rejectsWithCode } from '../../support/rejects-with-code.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { TemporaryDirectory } from '../../support/temporary-directory.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -165,6 +167,49 @@ describe('copies of WAL', function () {
     await checkCopy(cluster.get('c3').store);
     await waitFor('two copies count', () => cluster.get('c3').tracker.acknowledged(STREAM) === agent.endLsn);
     await waitFor('the status says so', () => cluster.get('c3').ingest.status()[0]?.state === 'unreachable');
+  });
+
+  it('are not counted, nor peers asked, in another term than that of the leader', async () => {
+    await using directory = TemporaryDirectory.create('copies');
+    const agent = makeAgent(Math.random);
+    await agent.listen();
+    {
+      await using cluster = new CopiesCluster({
+        directory: directory.path,
+        dataCenters: CENTERS,
+        copiesRequired: 2,
+        instances: () => [agent.instance],
+      });
+      await cluster.start('c1');
+      cluster.elect('c1');
+      cluster.elect('c1');
+      agent.endLsn = lsn(START + 100_000n);
+      await waitFor('the leader has it', () => held(cluster.get('c1')) === agent.endLsn);
+      const channel = openChannel(cluster.get('c1').address);
+      try {
+        const { signal } = new AbortController();
+        const follow = async (term: bigint, coordinatorId = 'c9'): Promise<void> => {
+          const fence = { term, coordinatorId };
+          const call = followWal(channel, { fence, dataCenter: 'south', stream: STREAM, fromLsn: NO_LSN, signal });
+          await call.sendDurable(lsn(START + 100_000n));
+          for await (const message of call.messages) {
+            if (message.kind === 'change-set' && message.changeSet.endLsn === agent.endLsn) return;
+          }
+        };
+        await rejectsWithCode(follow(1n), 'TM-LEAD-002');
+        await rejectsWithCode(follow(2n, 'c1'), 'TM-USAGE-001');
+        await follow(0n);
+        await getPeerState(channel, { term: 2n, coordinatorId: 'c9' }, 5_000, signal);
+        await rejectsWithCode(getPeerState(channel, { term: 1n, coordinatorId: 'c9' }, 5_000, signal), 'TM-LEAD-002');
+        assert.equal(agent.acknowledgedLsn, START + 12_345n);
+        await rejectsWithCode(follow(7n), 'TM-LEAD-002');
+        await rejectsWithCode(follow(2n), 'TM-LEAD-002');
+        assert.equal((await getPeerState(channel, { term: 0n, coordinatorId: 'c9' }, 5_000, signal)).highestTerm, 7n);
+      } finally {
+        channel.close();
+      }
+    }
+    await agent.stop();
   });
 
   it('follow a timeline to the next, and keep its history', async () => {
