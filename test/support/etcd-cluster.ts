@@ -73,7 +73,7 @@ export class EtcdCluster implements AsyncDisposable {
   /** @throws Error that says what to install if there is no etcd */
   static async create(options: { readonly size?: 1 | 3 } = {}): Promise<EtcdCluster> {
     const program = etcdProgram();
-    const directory = TemporaryDirectory.create('etcd');
+    const directory = TemporaryDirectory.createInMemory('etcd');
     const plans = [];
     for (let number = 1; number <= (options.size ?? 1); number++) {
       const clientUrl = `http://127.0.0.1:${await freePort()}`;

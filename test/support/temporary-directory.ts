@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,7 +14,10 @@ const BASE_PATH_LENGTH_MAX = 40;
 /** A copy of the checkout in the temporary root; belongs to no test. See reachable-checkout.ts. */
 export const CHECKOUT_COPY = 'checkout';
 
-let root: string | undefined;
+const MEMORY_BASE = '/dev/shm';
+const MEMORY_BYTES_MIN = 512 * 1024 * 1024;
+
+let roots: readonly [disk: string, memory: string] | undefined;
 let counter = 0;
 
 /**
@@ -22,12 +25,16 @@ let counter = 0;
  * this process is gone, even after SIGKILL.
  */
 export function temporaryRoot(): string {
-  if (root === undefined) {
+  return openRoots()[0];
+}
+
+/** The root on disk and, where there is room for one, another in memory; else the same twice. */
+function openRoots(): readonly [disk: string, memory: string] {
+  if (roots === undefined) {
     const preferred = tmpdir();
-    const base = preferred.length <= BASE_PATH_LENGTH_MAX && writable(preferred) ? preferred : '/tmp';
-    root = mkdtempSync(path.join(base, 'tm-'));
-    chmodSync(root, 0o711);
-    const reaper = spawn(process.execPath, [fileURLToPath(new URL('reaper.js', import.meta.url)), root], {
+    const disk = makeRoot(preferred.length <= BASE_PATH_LENGTH_MAX && writable(preferred) ? preferred : '/tmp');
+    roots = [disk, memoryToSpare() ? makeRoot(MEMORY_BASE) : disk];
+    const reaper = spawn(process.execPath, [fileURLToPath(new URL('reaper.js', import.meta.url)), ...roots], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });
@@ -35,7 +42,19 @@ export function temporaryRoot(): string {
     // a pipe's handle keeps the event loop alive unless it is let go of too
     (reaper.stdin as unknown as { unref(): void }).unref();
   }
+  return roots;
+}
+
+function makeRoot(base: string): string {
+  const root = mkdtempSync(path.join(base, 'tm-'));
+  chmodSync(root, 0o711);
   return root;
+}
+
+function memoryToSpare(): boolean {
+  if (!writable(MEMORY_BASE)) return false;
+  const { bavail, bsize } = statfsSync(MEMORY_BASE);
+  return bavail * bsize > MEMORY_BYTES_MIN;
 }
 
 function writable(directory: string): boolean {
@@ -57,8 +76,17 @@ export class TemporaryDirectory implements AsyncDisposable {
 
   /** @param name a short word that tells what it is for, seen in its path */
   static create(name = 'd'): TemporaryDirectory {
+    return TemporaryDirectory.#createIn(openRoots()[0], name);
+  }
+
+  /** For little data of a server that waits for the disk too often, such as etcd: in memory where there is room. */
+  static createInMemory(name: string): TemporaryDirectory {
+    return TemporaryDirectory.#createIn(openRoots()[1], name);
+  }
+
+  static #createIn(root: string, name: string): TemporaryDirectory {
     counter += 1;
-    const directory = path.join(temporaryRoot(), `${name}${counter}`);
+    const directory = path.join(root, `${name}${counter}`);
     mkdirSync(directory, { mode: 0o755 });
     giveToUnprivilegedUser(directory);
     return new TemporaryDirectory(directory);
@@ -82,19 +110,23 @@ export class TemporaryDirectory implements AsyncDisposable {
 
 /** What a test left behind: living processes and directories, in words. Empty when everything was disposed. */
 export function leftovers(): string[] {
-  if (root === undefined || !existsSync(root)) return [];
-  return [
+  return existingRoots().flatMap((root) => [
     ...processesBelow(root).map(({ pid, command, directory }) => `process ${pid} in ${directory}: ${command}`),
     ...readdirSync(root)
       .filter((name) => name !== CHECKOUT_COPY)
-      .map((name) => `directory ${path.join(root ?? '', name)}`),
-  ];
+      .map((name) => `directory ${path.join(root, name)}`),
+  ]);
 }
 
 /** Ends and removes everything that this run made. Nothing can be created afterwards. */
 export async function removeEverything(): Promise<void> {
-  if (root === undefined || !existsSync(root)) return;
-  await endProcessesBelow(root);
-  releaseSharedMemoryBelow(root);
-  await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  for (const root of existingRoots()) {
+    await endProcessesBelow(root);
+    releaseSharedMemoryBelow(root);
+    await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function existingRoots(): string[] {
+  return [...new Set(roots ?? [])].filter((root) => existsSync(root));
 }

@@ -1,7 +1,11 @@
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ChildProcess } from './child-process.ts';
 import { reachableCheckout } from './reachable-checkout.ts';
 import { waitFor } from './wait-for.ts';
+
+const RETRIES = 5;
+const RETRY_PAUSE_MS = 1000;
 
 /** What a command printed and how it ended. */
 export interface CliResult {
@@ -41,17 +45,31 @@ export class TidemarkCli {
   }
 
   /**
-   * Runs a command with `--json` and returns the last JSON document that it printed.
+   * Runs a command with `--json` and returns the last JSON document that it printed. An error that says that a retry helps is given some.
    * @throws Error with its output if it fails
    */
   async json<T>(args: readonly string[], timeoutMs?: number): Promise<T> {
-    const result = await this.run([...args, '--json'], timeoutMs);
+    let result = await this.run([...args, '--json'], timeoutMs);
+    // as a person would do when told that the leader has just changed
+    for (let again = 0; again < RETRIES && result.exitCode !== 0 && isRetryable(result.stderr); again++) {
+      await delay(RETRY_PAUSE_MS);
+      result = await this.run([...args, '--json'], timeoutMs);
+    }
     if (result.exitCode !== 0) {
       throw new Error(
         `tidemark ${args.join(' ')} failed with exit code ${result.exitCode}:\n${result.stderr}${result.stdout}`,
       );
     }
     return lastJson(result.stdout) as T;
+  }
+}
+
+/** Whether the error that was printed says that the same call may succeed later. */
+function isRetryable(stderr: string): boolean {
+  try {
+    return (lastJson(stderr) as { error?: { retryable?: unknown } }).error?.retryable === true;
+  } catch {
+    return false;
   }
 }
 
