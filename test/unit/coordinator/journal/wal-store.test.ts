@@ -308,6 +308,39 @@ describe('the WAL store', () => {
     );
   });
 
+  it('goes no further than a hole, inside of a file or between two', async () => {
+    const store = await place.open();
+    const list = changeSets(START, START + 1_500_000n, 100_000);
+    await appendAll(store, list);
+    await store.finished();
+    await place.close();
+    const journal = join(place.path, journalSegmentPath(STREAM, SEGMENTS[1]));
+    const whole = await readFile(journal);
+    await writeFile(
+      journal,
+      Buffer.concat([whole.subarray(0, entryEnd(whole, 1)), whole.subarray(entryEnd(whole, 2))]),
+    );
+    const first = START + BigInt(SEGMENT_BYTES);
+    let reopened = await place.open();
+    assert.equal(reopened.position(STREAM)?.durableLsn, first + 200_000n);
+    await appendAll(
+      reopened,
+      list.filter(({ startLsn }) => startLsn >= first + 200_000n),
+    );
+    await place.close();
+    await rm(join(place.path, walSegmentPath(STREAM, SEGMENTS[0])));
+    await writeFile(join(place.path, journalSegmentPath(STREAM, SEGMENTS[0])), '');
+    const notes: string[] = [];
+    reopened = await place.open({ onNote: (note) => notes.push(note) });
+    assert.equal(reopened.position(STREAM)?.durableLsn, START);
+    assert.match(notes.join('\n'), /lies behind a hole at 0\/1000000/);
+    await appendAll(reopened, list);
+    assert.deepEqual(
+      await readWal(reopened, NO_LSN, lsn(START + 1_500_000n)),
+      madeWal(lsn(START), lsn(START + 1_500_000n)),
+    );
+  });
+
   it('repairs a crash between any two steps of finishing a segment', async () => {
     let store = await place.open();
     await appendAll(store, changeSets(START, START + 1_000_000n, 100_000));
