@@ -110,7 +110,7 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
   closers.push(() => restorePool.close());
   const restores = new RestoreTarget({
     stateDirectory: config.state_directory,
-    superuser: config.postgres.user,
+    superuser: config.postgres.superuser,
     binDirectory: config.postgres.bin_directory,
     openSource: (source) => openBackupSource(source, config.tls),
     zstd: restorePool,

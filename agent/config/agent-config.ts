@@ -12,6 +12,13 @@ const postgresSchema = z
       .min(1)
       .default('postgres')
       .describe('a role with REPLICATION, pg_monitor and, for base backups, the rights of pg_backup_start'),
+    superuser: z
+      .string()
+      .min(1)
+      .default('postgres')
+      .describe(
+        'a superuser of the cluster, by which a restored server is promoted behind its fence; no password is needed',
+      ),
     password_file: z.string().min(1).optional().describe('a file whose content is the password'),
     database: z.string().min(1).default('postgres').describe('the database for ordinary queries'),
     bin_directory: z.string().min(1).optional().describe('where postgres and initdb of the server lie; for restores'),

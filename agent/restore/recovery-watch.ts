@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, type Lsn, NO_LSN, parseLsn } from '../../shared/postgres/lsn.ts';
+import { sqlState } from '../postgres/postgres-error.ts';
 import type { RestoredServer } from './restored-server.ts';
 
 export interface RecoveryWatchOptions {
@@ -96,15 +97,25 @@ export async function statusOrNull({ server, serverMajor }: RecoveryWatchOptions
       ? "CASE WHEN pg_is_in_recovery() THEN pg_get_wal_replay_pause_state() = 'paused' ELSE false END"
       : 'CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END';
   try {
-    const [row] = await server.query<{ recovery: boolean; paused: boolean; replay: string | null }>(
-      `SELECT pg_is_in_recovery() AS recovery, ${pause} AS paused, pg_last_wal_replay_lsn()::text AS replay`,
+    const [row] = await server.query<{ recovery: boolean; paused: boolean; replay: string | null; superuser: boolean }>(
+      `SELECT pg_is_in_recovery() AS recovery, ${pause} AS paused, pg_last_wal_replay_lsn()::text AS replay,
+         current_setting('is_superuser') = 'on' AS superuser`,
     );
     if (row === undefined) return null;
+    // Before the first promotion, not in the middle of it.
+    if (!row.superuser) throw noSuperuser(server.superuser, 'is no superuser');
     const replayLsn = row.replay === null ? NO_LSN : parseLsn(row.replay);
     return { inRecovery: row.recovery, paused: row.paused, replayLsn };
   } catch (error) {
     // Whether it has ended is asked of its lock file; everything else passes, or shows as a standstill.
     if (error instanceof TidemarkError && error.code !== 'TM-RESTORE-004') throw error;
+    if (sqlState(error)?.startsWith('28') === true) throw noSuperuser(server.superuser, 'cannot log in');
     return null;
   }
+}
+
+function noSuperuser(role: string, what: string): TidemarkError {
+  return new TidemarkError('TM-CONFIG-001', `the role ${role} of the restored cluster ${what}`, {
+    hint: "Set postgres.superuser of the target's agent (for tidemark repository restore: --superuser), and restore again.",
+  });
 }

@@ -140,6 +140,11 @@ export class RestoredServer {
     }
   }
 
+  /** The role that statements are run by. */
+  get superuser(): string {
+    return this.#options.superuser;
+  }
+
   /** Runs one statement on a connection of its own. */
   async query<Row extends Record<string, unknown>>(
     text: string,

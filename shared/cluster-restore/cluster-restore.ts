@@ -45,6 +45,11 @@ export function restoreIdOf(snapshotId: string, targets: readonly RestoreTargetS
   return `${snapshotId}-${digest}`;
 }
 
+/** One agent may be the target of several nodes: each has an id of its own there. */
+function nodeRestoreId(restoreId: string, node: string): string {
+  return `${restoreId}-${createHash('sha256').update(node).digest('hex').slice(0, 6)}`;
+}
+
 /**
  * Joins a plan with its targets: every node of the snapshot once, no directory twice.
  * @throws TidemarkError TM-RESTORE-003
@@ -102,8 +107,8 @@ export async function* restoreCluster(
     yield* onAllNodes(nodes, signal, async ({ target, ...node }, report, aborted) => {
       await follow(target.prepare(prepareRequest(options, node), aborted), report);
     });
-    yield* onAllNodes(nodes, signal, async ({ target }, report, aborted) => {
-      await follow(target.startFenced(restoreId, aborted), report);
+    yield* onAllNodes(nodes, signal, async ({ target, plan: { node } }, report, aborted) => {
+      await follow(target.startFenced(nodeRestoreId(restoreId, node), aborted), report);
     });
     yield progress('paused', `all ${nodes.length} nodes stand at the cut`);
     if (options.pause) {
@@ -113,21 +118,23 @@ export async function* restoreCluster(
         paused: true,
       };
     }
-    const promoted = yield* onAllNodes(nodes, signal, ({ target }, _report, aborted) =>
-      target.promote(restoreId, aborted),
+    const promoted = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+      target.promote(nodeRestoreId(restoreId, node), aborted),
     );
     checkPromoted(options, promoted);
     yield progress('resolve', `${plan.snapshot.inDoubt.length} branches in doubt, as predicted`);
     const resolved = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
-      target.resolve(restoreId, inDoubtOf(options, node), aborted),
+      target.resolve(nodeRestoreId(restoreId, node), inDoubtOf(options, node), aborted),
     );
-    const failures = yield* onAllNodes(nodes, signal, ({ target }, _report, aborted) =>
-      target.check(restoreId, options.assertions, aborted),
+    const failures = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+      target.check(nodeRestoreId(restoreId, node), options.assertions, aborted),
     );
     checkFailures(options, failures);
     yield progress('open', 'every check held');
     opening = true;
-    const opened = yield* onAllNodes(nodes, signal, ({ target }, _report, aborted) => target.open(restoreId, aborted));
+    const opened = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+      target.open(nodeRestoreId(restoreId, node), aborted),
+    );
     finished = true;
     return {
       nodes: nodes.map((node, index) =>
@@ -148,7 +155,7 @@ function prepareRequest(
   { plan, spec }: Omit<NodeRestore, 'target'>,
 ): PrepareRequest {
   return {
-    restoreId,
+    restoreId: nodeRestoreId(restoreId, plan.node),
     stream: { node: plan.node, systemIdentifier: plan.systemIdentifier, timeline: plan.timeline },
     backupId: plan.backup.id,
     targetLsn: plan.targetLsn,
@@ -219,7 +226,9 @@ function checkFailures({ nodes }: ClusterRestoreOptions, failures: readonly (rea
 async function abandonAll({ nodes, restoreId }: ClusterRestoreOptions): Promise<void> {
   const deadline = AbortSignal.timeout(ABANDON_TIMEOUT_MS);
   // A target that cannot be reached stays fenced; the error that brought us here is the one to tell.
-  await Promise.allSettled(nodes.map(({ target }) => target.abandon(restoreId, deadline)));
+  await Promise.allSettled(
+    nodes.map(({ target, plan: { node } }) => target.abandon(nodeRestoreId(restoreId, node), deadline)),
+  );
 }
 
 async function follow(steps: AsyncIterable<Progress>, report: (progress: Progress) => void): Promise<void> {

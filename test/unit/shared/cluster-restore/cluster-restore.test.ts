@@ -78,6 +78,8 @@ const specs = NODES.map((node) => ({
 class FakeTargets {
   readonly log: string[] = [];
   readonly requests: PrepareRequest[] = [];
+  /** By node: under which ids its steps were asked for. */
+  readonly ids = new Map<string, Set<string>>();
   fails: { readonly node: string; readonly step: Step } | null = null;
   prepared = (node: string): readonly PreparedTransaction[] => inDoubt.filter((branch) => branch.node === node);
   replayLsn = lsn(1064n);
@@ -100,32 +102,42 @@ class FakeTargets {
       await step(name);
       yield { phase: name, node, bytesDone: 1n, bytesTotal: 1n, message: '' };
     };
+    const note = (restoreId: string) => this.ids.set(node, (this.ids.get(node) ?? new Set()).add(restoreId));
     return {
       node,
       address: `${node}:1`,
       prepare: (request) => {
         this.requests.push(request);
+        note(request.restoreId);
         return progressive('prepare');
       },
-      startFenced: () => progressive('startFenced'),
-      promote: async () => {
+      startFenced: (restoreId) => {
+        note(restoreId);
+        return progressive('startFenced');
+      },
+      promote: async (restoreId) => {
+        note(restoreId);
         await step('promote');
         return { prepared: this.prepared(node), replayLsn: this.replayLsn };
       },
-      resolve: async (_restoreId, branches) => {
+      resolve: async (restoreId, branches) => {
+        note(restoreId);
         await step('resolve');
         const committed = branches.filter(({ decision }) => decision === 'commit').length;
         return { committed, rolledBack: branches.length - committed };
       },
-      check: async () => {
+      check: async (restoreId) => {
+        note(restoreId);
         await step('check');
         return node === 'b' ? this.failures : [];
       },
-      open: async () => {
+      open: async (restoreId) => {
+        note(restoreId);
         await step('open');
         return { port: 5432 + NODES.indexOf(node) };
       },
-      abandon: async () => {
+      abandon: async (restoreId) => {
+        note(restoreId);
         await Promise.resolve();
         this.log.push(`${node} abandoned`);
       },
@@ -253,6 +265,15 @@ describe('cluster restore', () => {
     assert(!(await run(targets.options())).result.paused);
     assert.equal(restoreIdOf('s', specs), restoreIdOf('s', [...specs].reverse()));
     assert.notEqual(restoreIdOf('s', specs), restoreIdOf('t', specs));
+  });
+
+  it('has an id of its own for each node, since one agent may be the target of several', async () => {
+    const targets = new FakeTargets();
+    await run(targets.options());
+    targets.fails = { node: 'b', step: 'check' };
+    await assert.rejects(run(targets.options()));
+    for (const node of NODES) assert.equal(targets.ids.get(node)?.size, 1, node);
+    assert.equal(new Set([...targets.ids.values()].flatMap((ids) => [...ids])).size, NODES.length);
   });
 
   it('abandons all when it is interrupted', async () => {
