@@ -13,6 +13,7 @@ import { Metrics } from '../shared/observability/metrics.ts';
 import { protocol } from '../shared/rpc/proto.ts';
 import { RpcServer } from '../shared/rpc/server.ts';
 import { BaseBackupService } from './base-backup/base-backup-service.ts';
+import { checkAgentConfig } from './config/check-agent-config.ts';
 import { agentConfigSchema, type AgentConfig } from './config/agent-config.ts';
 import { AgentMetrics } from './metrics/agent-metrics.ts';
 import { InstanceReader } from './postgres/instance-reader.ts';
@@ -38,6 +39,7 @@ function readConfig(): AgentConfig {
       file: configFile ?? undefined,
       environment: process.env,
     });
+    checkAgentConfig(config);
     if (check) {
       process.stdout.write('The configuration is right.\n');
       process.exit(0);

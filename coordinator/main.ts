@@ -4,6 +4,7 @@ import { exitWithError, parseProcessOptions } from '../shared/lifecycle/process-
 import { runProcess } from '../shared/lifecycle/run-process.ts';
 import { createLogger } from '../shared/observability/logger.ts';
 import { composeCoordinator } from './compose-coordinator.ts';
+import { checkCoordinatorConfig } from './config/check-coordinator-config.ts';
 import { coordinatorConfigSchema, type CoordinatorConfig } from './config/coordinator-config.ts';
 
 const PROGRAM = 'tidemark-coordinator';
@@ -16,6 +17,7 @@ function readConfig(): CoordinatorConfig {
       file: configFile ?? undefined,
       environment: process.env,
     });
+    checkCoordinatorConfig(config);
     if (check) {
       process.stdout.write('The configuration is right.\n');
       process.exit(0);

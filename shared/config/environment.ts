@@ -6,6 +6,9 @@ import { schemaLeaves } from './schema-keys.ts';
 
 export const ENVIRONMENT_PREFIX = 'TIDEMARK_';
 
+/** Variables of the command line, which may stand in one environment with an agent's or a coordinator's. */
+const FOREIGN_VARIABLES: ReadonlySet<string> = new Set(['TIDEMARK_COORDINATOR']);
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value that the environment gives, and the variable that gave it. */
@@ -37,7 +40,7 @@ export function readEnvironment(schema: z.ZodType, environment: Environment): Ov
     }
   }
   for (const variable of Object.keys(environment)) {
-    if (variable.startsWith(ENVIRONMENT_PREFIX) && !known.has(variable)) {
+    if (variable.startsWith(ENVIRONMENT_PREFIX) && !known.has(variable) && !FOREIGN_VARIABLES.has(variable)) {
       const meant = [...known].find((name) => editDistance(name, variable) <= 2);
       // Other programs of Tidemark read other variables; only what looks like a slip of the pen is refused.
       if (meant !== undefined) {

@@ -31,10 +31,12 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+const EXPECTED_DURATION = 'expected a length of time such as 500ms, 10s, 5min, 2h or 7d';
+
 /** A length of time such as `500ms`, `10s`, `5min`, `2h`, `7d`; as milliseconds. */
 export const durationSchema = z
-  .string()
-  .regex(/^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$/, 'expected a length of time such as 500ms, 10s, 5min, 2h or 7d')
+  .string(EXPECTED_DURATION)
+  .regex(/^\d+(\.\d+)?\s*(ms|s|min|m|h|d)$/, EXPECTED_DURATION)
   .transform((text) => Math.round(Number.parseFloat(text) * (DURATION_UNITS_MS[text.replace(/[\d.\s]/g, '')] ?? 1)));
 
 const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
@@ -45,10 +47,12 @@ const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
+const EXPECTED_SIZE = 'expected a size such as 512 KiB, 64 MiB or 2 GiB';
+
 /** A size such as `64 MiB`; as bytes. */
 export const sizeSchema = z
-  .string()
-  .regex(/^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|TiB)$/, 'expected a size such as 512 KiB, 64 MiB or 2 GiB')
+  .string(EXPECTED_SIZE)
+  .regex(/^\d+(\.\d+)?\s*(B|KiB|MiB|GiB|TiB)$/, EXPECTED_SIZE)
   .transform((text) => Math.round(Number.parseFloat(text) * (SIZE_UNITS_BYTES[text.replace(/[\d.\s]/g, '')] ?? 1)));
 
 /** PEM files; given, both sides show certificates. */

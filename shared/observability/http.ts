@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { checkMetricsListen } from '../config/check-serving.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import type { Service } from '../lifecycle/service.ts';
-import { formatAddress, isLoopback, parseAddress } from '../rpc/address.ts';
+import { formatAddress, parseAddress } from '../rpc/address.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Whether the process does its work; `problems` says in words why not. */
@@ -38,19 +39,19 @@ export class ObservabilityHttp implements Service {
    */
   async listen(listen: string): Promise<string> {
     const { host, port } = parseAddress(listen);
-    if (this.#settings.insecure !== true && !isLoopback(host)) {
-      throw new TidemarkError('TM-CONFIG-001', `metrics.listen: ${listen} is open to others`, {
-        hint: 'Set metrics.insecure: true if that is wanted.',
-      });
-    }
+    checkMetricsListen(listen, this.#settings.insecure === true);
     this.#server.listen({ host, port });
     try {
       await once(this.#server, 'listening');
     } catch (cause) {
-      throw new TidemarkError('TM-CONFIG-001', `metrics.listen: cannot listen on ${listen}: ${String(cause)}`, {
-        hint: 'See whether another process has the port, and whether the address is one of this machine.',
-        cause,
-      });
+      throw new TidemarkError(
+        'TM-CONFIG-001',
+        `metrics.listen: cannot listen on ${listen}: ${(cause as Error).message}`,
+        {
+          hint: 'See whether another process has the port, and whether the address is one of this machine.',
+          cause,
+        },
+      );
     }
     return formatAddress({ host, port: (this.#server.address() as AddressInfo).port });
   }

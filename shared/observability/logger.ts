@@ -1,4 +1,5 @@
 import { pino, type DestinationStream } from 'pino';
+import type { ErrorCode } from '../errors/codes.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -9,6 +10,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  * stdout belongs to results.
  */
 export type Logger = pino.Logger;
+
+/** What is behind these is known only from its stack. */
+const UNEXPLAINED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['TM-INTERNAL-001', 'TM-RPC-003']);
 
 interface LoggerSettings {
   /** The process: agent, coordinator. */
@@ -37,15 +41,18 @@ export function silentLogger(): Logger {
   return pino({ level: 'silent' });
 }
 
-/** An error as fields. The stack is left out where the code says it all; causes are followed. */
-function describeError(error: unknown, depth = 0): unknown {
+/** An error as fields; causes are followed. Stacks are left out, of the causes too, where the code says it all. */
+function describeError(error: unknown, depth = 0, stacks = true): unknown {
   if (!(error instanceof Error)) {
     return error;
   }
-  const cause = error.cause === undefined || depth >= 3 ? {} : { cause: describeError(error.cause, depth + 1) };
+  const coded = error instanceof TidemarkError && !UNEXPLAINED.has(error.code);
+  const causeOf = () => describeError(error.cause, depth + 1, stacks && !coded);
+  const cause = error.cause === undefined || depth >= 3 ? {} : { cause: causeOf() };
   if (error instanceof TidemarkError && error.code !== 'TM-INTERNAL-001') {
     return { code: error.code, message: error.message, hint: error.hint, retryable: error.retryable, ...cause };
   }
   const code = 'code' in error ? { code: error.code } : {};
-  return { type: error.name, ...code, message: error.message, stack: error.stack, ...cause };
+  const stack = stacks ? { stack: error.stack } : {};
+  return { type: error.name, ...code, message: error.message, ...stack, ...cause };
 }

@@ -17,7 +17,7 @@ export function parseAddress(text: string): Address {
   const port = Number(match?.[3]);
   if (host === undefined || port > 65535 || (match?.[1] !== undefined && isIP(host) !== 6)) {
     throw new TidemarkError('TM-USAGE-001', `${JSON.stringify(text)} is not an address`, {
-      hint: 'An address looks like backup1.example:7310, 10.0.0.7:7310 or [fd00::7]:7310.',
+      hint: 'An address looks like backup1.example:7400, 10.0.0.7:7400 or [fd00::7]:7400.',
     });
   }
   return { host, port };

@@ -3,7 +3,8 @@ import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check';
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { formatAddress, isLoopback, parseAddress } from './address.ts';
+import { checkListen } from '../config/check-serving.ts';
+import { formatAddress, parseAddress } from './address.ts';
 import { RECEIVE_BYTES_MAX } from './channel.ts';
 import { packageDefinition } from './proto.ts';
 import { serverCredentials, type TlsFiles } from './tls.ts';
@@ -15,6 +16,11 @@ export interface RpcServerSettings {
 }
 
 const HEALTH = 'grpc.health.v1.Health';
+
+// The library would write to stderr by itself what is thrown here anyway. GRPC_VERBOSITY brings it back.
+if (process.env['GRPC_VERBOSITY'] === undefined) {
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+}
 
 /**
  * A gRPC server with health and reflection. Without TLS nobody but this machine can reach it, unless it was told that this is wanted.
@@ -69,11 +75,7 @@ export class RpcServer {
    */
   async listen(listen: string): Promise<string> {
     const { host, port } = parseAddress(listen);
-    if (this.#settings.tls === undefined && this.#settings.insecure !== true && !isLoopback(host)) {
-      throw new TidemarkError('TM-CONFIG-001', `listen: ${listen} is open to others, and there is no TLS`, {
-        hint: 'Set tls.ca_file, tls.cert_file and tls.key_file; or insecure: true if the network itself is trusted.',
-      });
-    }
+    checkListen(listen, this.#settings);
     const health = loadSync(healthProtoPath, { longs: String, enums: String, defaults: true, oneofs: true });
     this.#health.addToServer(this.#server);
     new ReflectionService({ ...packageDefinition, ...health }, { services: [...this.#services, HEALTH] }).addToServer(
@@ -86,7 +88,7 @@ export class RpcServer {
           resolve(actualPort);
         } else {
           reject(
-            new TidemarkError('TM-CONFIG-001', `listen: cannot listen on ${listen}: ${error.message}`, {
+            new TidemarkError('TM-CONFIG-001', `listen: cannot listen on ${listen}: ${reasonOf(error)}`, {
               hint: 'See whether another process has the port, and whether the address is one of this machine.',
               cause: error,
             }),
@@ -118,4 +120,9 @@ export class RpcServer {
       });
     });
   }
+}
+
+/** The system's words out of grpc-js' own. */
+function reasonOf({ message }: Error): string {
+  return /errors: \[(.+)\]$/.exec(message)?.[1] ?? message;
 }
