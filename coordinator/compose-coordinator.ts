@@ -149,7 +149,8 @@ export async function composeCoordinator(
 
   // What every coordinator does.
   const follower = new Follower({ coordinatorId, dataCenter, coordination, peers, store, terms, clock, logger });
-  const mesh = new ObjectMesh({ coordinatorId, dataCenter, peers, repository, tracker, clock, logger });
+  const { repositoryId } = posix.manifest;
+  const mesh = new ObjectMesh({ coordinatorId, dataCenter, repositoryId, peers, repository, tracker, clock, logger });
   const backupService = new BackupService({
     coordinatorId,
     repository,
@@ -189,7 +190,7 @@ export async function composeCoordinator(
     cluster: config.cluster,
     coordinatorId,
     dataCenter,
-    repositoryId: posix.manifest.repositoryId,
+    repositoryId,
     coordination,
     leadership: () => election.current(),
     membership,
@@ -219,7 +220,7 @@ export async function composeCoordinator(
     ...peerService({
       coordinatorId,
       dataCenter,
-      repositoryId: posix.manifest.repositoryId,
+      repositoryId,
       store,
       repository,
       tracker,

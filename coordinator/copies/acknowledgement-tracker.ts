@@ -18,12 +18,31 @@ export interface CopyPosition {
   readonly connected: boolean;
 }
 
+/** What one follower says in one call about its copy of one stream. */
+export interface FollowedCopy {
+  /** The copy is durable up to `durableLsn`, and is the same WAL as the leader's. Without effect once the call is not the copy's last one. */
+  durable(durableLsn: Lsn): void;
+  /** The follower went away. What it holds still counts. */
+  ended(): void;
+}
+
+/** Whose repository an object lies in. */
+export interface ObjectHolder {
+  readonly coordinatorId: string;
+  readonly dataCenter: string;
+}
+
 export type AcknowledgedListener = (stream: WalStreamKey, acknowledgedLsn: Lsn) => void;
+
+/** The call in which a copy was last spoken of. */
+interface TrackedCopy extends CopyPosition {
+  readonly call: FollowedCopy | null;
+}
 
 interface StreamCopies {
   readonly stream: WalStreamKey;
   acknowledgedLsn: Lsn;
-  readonly copies: Map<string, CopyPosition>;
+  readonly copies: Map<string, TrackedCopy>;
 }
 
 interface Waiter {
@@ -34,12 +53,14 @@ interface Waiter {
 /**
  * The rule of acknowledgement, and nothing else. Acknowledged is the highest position that is durable in the required number of
  * data centres, this coordinator's own copy being one of them; two coordinators in one data centre count as one. It
- * never goes back. Positions count only for the term in which they were reported, to the leader of that term.
+ * never goes back. Positions count only for the term in which they were reported, to the leader of that term. A copy can come back
+ * with less than it had: then it counts for what it has, and what is still on its way from an earlier call counts for nothing.
  */
 export class AcknowledgementTracker {
   readonly #options: TrackerOptions;
   readonly #streams = new Map<string, StreamCopies>();
-  readonly #objects = new Map<string, Set<string>>();
+  /** Of each object the coordinators that hold it, with their data centres. */
+  readonly #objects = new Map<string, Map<string, string>>();
   readonly #listeners = new Set<AcknowledgedListener>();
   readonly #waiters = new Set<Waiter>();
   #term: bigint | null = null;
@@ -75,20 +96,43 @@ export class AcknowledgementTracker {
   /** This coordinator's own copy is durable up to `durableLsn`. Without effect while it does not lead. */
   reportOwn(stream: WalStreamKey, durableLsn: Lsn): void {
     const { coordinatorId, dataCenter } = this.#options;
-    if (this.#term !== null) this.#report(stream, coordinatorId, dataCenter, durableLsn);
+    if (this.#term === null) return;
+    const before = this.#streams.get(streamId(stream))?.copies.get(coordinatorId)?.durableLsn ?? NO_LSN;
+    const highest = maxLsn(before, durableLsn);
+    this.#note(stream, { coordinatorId, dataCenter, durableLsn: highest, connected: true, call: null });
   }
 
-  /** Another coordinator's copy is durable up to `durableLsn`, said in `term`; without effect in any other term than the current one. */
-  report(stream: WalStreamKey, coordinatorId: string, dataCenter: string, durableLsn: Lsn, term: bigint): void {
+  /**
+   * Another coordinator begins to follow a stream in `term`, from `fromLsn` on (NO_LSN: it holds nothing). Whatever more it was known
+   * to hold does not count any more until it says so again. Without effect in any other term than the current one.
+   */
+  followed(
+    stream: WalStreamKey,
+    { coordinatorId, dataCenter }: ObjectHolder,
+    fromLsn: Lsn,
+    term: bigint,
+  ): FollowedCopy {
     assert(coordinatorId !== this.#options.coordinatorId, 'the own copy is reported by reportOwn');
-    if (this.#term === term) this.#report(stream, coordinatorId, dataCenter, durableLsn);
-  }
-
-  /** The copy's follower went away. What it holds still counts. */
-  disconnected(stream: WalStreamKey, coordinatorId: string): void {
-    const copies = this.#streams.get(streamId(stream))?.copies;
-    const copy = copies?.get(coordinatorId);
-    if (copy !== undefined) copies?.set(coordinatorId, { ...copy, connected: false });
+    const copyOf = (): TrackedCopy | undefined => {
+      const copy = this.#streams.get(streamId(stream))?.copies.get(coordinatorId);
+      return copy?.call === call ? copy : undefined;
+    };
+    const call: FollowedCopy = {
+      durable: (durableLsn) => {
+        const copy = copyOf();
+        if (copy !== undefined) this.#note(stream, { ...copy, durableLsn: maxLsn(copy.durableLsn, durableLsn) });
+      },
+      ended: () => {
+        const copy = copyOf();
+        if (copy !== undefined) this.#note(stream, { ...copy, connected: false });
+      },
+    };
+    if (this.#term === term) {
+      const before = this.#streams.get(streamId(stream))?.copies.get(coordinatorId)?.durableLsn ?? NO_LSN;
+      const durableLsn = minLsn(before, fromLsn);
+      this.#note(stream, { coordinatorId, dataCenter, durableLsn, connected: true, call });
+    }
+    return call;
   }
 
   /** The acknowledged position; NO_LSN if none is known. */
@@ -98,7 +142,7 @@ export class AcknowledgementTracker {
 
   /** For status: every copy that has reported in this leadership. */
   copies(stream: WalStreamKey): readonly CopyPosition[] {
-    return [...(this.#streams.get(streamId(stream))?.copies.values() ?? [])];
+    return [...(this.#streams.get(streamId(stream))?.copies.values() ?? [])].map(({ call: _, ...copy }) => copy);
   }
 
   /** Calls back whenever a stream's acknowledged position has grown. Returns the function that ends it. */
@@ -112,36 +156,35 @@ export class AcknowledgementTracker {
     await this.#waitFor(() => this.acknowledged(stream) >= lsn, signal);
   }
 
-  /** An object is durable in a data centre's repository. */
-  objectStored(path: string, dataCenter: string): void {
-    let dataCenters = this.#objects.get(path);
-    if (dataCenters === undefined) this.#objects.set(path, (dataCenters = new Set()));
-    dataCenters.add(dataCenter);
+  /** An object is durable in a coordinator's repository. */
+  objectStored(path: string, { coordinatorId, dataCenter }: ObjectHolder): void {
+    let holders = this.#objects.get(path);
+    if (holders === undefined) this.#objects.set(path, (holders = new Map()));
+    holders.set(coordinatorId, dataCenter);
     this.#wake();
+  }
+
+  /** A coordinator's repository is another one than before: none of the objects that it held is known to be there. */
+  objectsLost(coordinatorId: string): void {
+    for (const holders of this.#objects.values()) holders.delete(coordinatorId);
   }
 
   /** The data centres that are known to hold an object. */
   objectCopies(path: string): readonly string[] {
-    return [...(this.#objects.get(path) ?? [])].sort();
+    return [...new Set(this.#objects.get(path)?.values() ?? [])].sort();
   }
 
   /** Resolves once the object lies in the required number of data centres, with their names; rejects with the signal's reason. */
   async waitForObject(path: string, signal: AbortSignal): Promise<readonly string[]> {
-    await this.#waitFor(() => (this.#objects.get(path)?.size ?? 0) >= this.#options.copiesRequired, signal);
+    await this.#waitFor(() => this.objectCopies(path).length >= this.#options.copiesRequired, signal);
     return this.objectCopies(path);
   }
 
-  #report(stream: WalStreamKey, coordinatorId: string, dataCenter: string, durableLsn: Lsn): void {
+  #note(stream: WalStreamKey, copy: TrackedCopy): void {
     const id = streamId(stream);
     let known = this.#streams.get(id);
     if (known === undefined) this.#streams.set(id, (known = { stream, acknowledgedLsn: NO_LSN, copies: new Map() }));
-    const before = known.copies.get(coordinatorId)?.durableLsn ?? NO_LSN;
-    known.copies.set(coordinatorId, {
-      coordinatorId,
-      dataCenter,
-      durableLsn: maxLsn(before, durableLsn),
-      connected: true,
-    });
+    known.copies.set(copy.coordinatorId, copy);
     const acknowledgedLsn = this.#durableOnRequired(known);
     if (acknowledgedLsn <= known.acknowledgedLsn) return;
     known.acknowledgedLsn = acknowledgedLsn;

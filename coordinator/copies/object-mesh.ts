@@ -18,6 +18,7 @@ const FETCHES_MAX = 4;
 export interface ObjectMeshOptions {
   readonly coordinatorId: string;
   readonly dataCenter: string;
+  readonly repositoryId: string;
   readonly peers: Peers;
   readonly repository: ObservedRepository;
   readonly tracker: AcknowledgementTracker;
@@ -40,15 +41,15 @@ export class ObjectMesh implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { peers, repository, tracker, dataCenter, clock } = this.#options;
+    const { peers, repository, tracker, clock } = this.#options;
     const endListening = repository.onCreated((path) => {
-      if (isMeshObject(path)) tracker.objectStored(path, dataCenter);
+      if (isMeshObject(path)) tracker.objectStored(path, this.#options);
     });
     const sessions = new Map<string, Promise<void>>();
     try {
       for (const prefix of MESH_PREFIXES) {
         for await (const { path } of repository.list(prefix)) {
-          if (isMeshObject(path)) tracker.objectStored(path, dataCenter);
+          if (isMeshObject(path)) tracker.objectStored(path, this.#options);
         }
       }
       while (!signal.aborted) {
@@ -70,14 +71,14 @@ export class ObjectMesh implements Service {
 
   /** Follows one peer until the call ends. Never rejects. */
   async #follow(peer: CoordinatorInfo, signal: AbortSignal): Promise<void> {
-    const { peers, coordinatorId, dataCenter, logger, clock } = this.#options;
+    const { peers, coordinatorId, dataCenter, repositoryId, logger, clock } = this.#options;
     const call = new AbortController();
     const onAbort = (): void => call.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     try {
       const channel = peers.channel(peer.address);
-      const following = followObjects(channel, { coordinatorId, dataCenter }, call.signal);
+      const following = followObjects(channel, { coordinatorId, dataCenter, repositoryId }, call.signal);
       const source = new RemoteRepository({ channels: [channel], signal: call.signal });
       await this.#storeAll(following, source, peer, call);
     } catch (error) {
@@ -101,7 +102,7 @@ export class ObjectMesh implements Service {
     const store = async (object: ObjectEntry): Promise<boolean> => {
       const isStored = await this.#fetch(object, source);
       if (isStored) {
-        tracker.objectStored(object.path, peer.dataCenter);
+        tracker.objectStored(object.path, peer);
         await following.sendStored(object.path);
       }
       return isStored;

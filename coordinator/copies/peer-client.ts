@@ -122,7 +122,7 @@ export interface FollowObjectsCall {
 
 export function followObjects(
   channel: Channel,
-  self: { readonly coordinatorId: string; readonly dataCenter: string },
+  self: { readonly coordinatorId: string; readonly dataCenter: string; readonly repositoryId: string },
   signal: AbortSignal,
 ): FollowObjectsCall {
   const call = channel.peer.followObjects();

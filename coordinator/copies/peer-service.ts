@@ -40,6 +40,7 @@ export interface PeerServiceOptions {
  * leads at that moment. A caller with a higher term makes it known here before anything is answered.
  */
 export function peerService(options: PeerServiceOptions): PeerHandlers {
+  const repositories = new Map<string, string>();
   return {
     GetPeerState: unaryHandler(async ({ fence }) => {
       const term = BigInt(fence?.term ?? 0);
@@ -60,7 +61,7 @@ export function peerService(options: PeerServiceOptions): PeerHandlers {
       };
     }),
     FollowWal: duplexHandler((duplex) => serveWal(options, duplex)),
-    FollowObjects: duplexHandler((duplex) => serveObjects(options, duplex)),
+    FollowObjects: duplexHandler((duplex) => serveObjects(options, repositories, duplex)),
   };
 }
 
@@ -103,6 +104,7 @@ async function serveWal(
   const endListening = tracker.onAcknowledged((other, acknowledgedLsn) => {
     if (streamId(other) === id) acknowledged.offer(acknowledgedLsn);
   });
+  const copy = term === 0n ? null : tracker.followed(stream, open, asked, term);
   try {
     await untilOneEnds(duplex.signal, options.stopping, [
       async (signal) => {
@@ -114,14 +116,13 @@ async function serveWal(
         acknowledged.sendAll((lsn) => duplex.send({ acknowledged: { acknowledgedLsn: lsn.toString() } }), signal),
       async () => {
         for await (const { durable } of rest(requests)) {
-          if (!durable || term === 0n) continue;
-          tracker.report(stream, open.coordinatorId, open.dataCenter, lsn(BigInt(durable.durableLsn)), term);
+          if (durable) copy?.durable(lsn(BigInt(durable.durableLsn)));
         }
       },
     ]);
   } finally {
     endListening();
-    if (term !== 0n) tracker.disconnected(stream, open.coordinatorId);
+    copy?.ended();
   }
 }
 
@@ -142,14 +143,21 @@ async function admittedTerm(
   return term;
 }
 
+/** @param repositories of each coordinator that followed, the id of its repository */
 async function serveObjects(
   { repository, tracker, stopping }: PeerServiceOptions,
+  repositories: Map<string, string>,
   duplex: Duplex<FollowObjectsRequest__Output, FollowObjectsResponse>,
 ): Promise<void> {
   const requests = duplex.requests[Symbol.asyncIterator]();
   const first = await requests.next();
   const open = first.done === true ? null : first.value.open;
   if (!open || open.dataCenter === '') throw new TidemarkError('TM-USAGE-001', 'FollowObjects begins with Open');
+  const { coordinatorId, dataCenter, repositoryId } = open;
+  const known = repositories.get(coordinatorId);
+  // Every object is offered below, so what it has is said again.
+  if (known !== undefined && known !== repositoryId) tracker.objectsLost(coordinatorId);
+  repositories.set(coordinatorId, repositoryId);
   const created: string[] = [];
   const grown = new Wakeup();
   const endListening = repository.onCreated((path) => {
@@ -175,7 +183,9 @@ async function serveObjects(
       },
       async () => {
         for await (const { stored } of rest(requests)) {
-          if (stored && isMeshObject(stored.path)) tracker.objectStored(stored.path, open.dataCenter);
+          if (stored && isMeshObject(stored.path)) {
+            tracker.objectStored(stored.path, { coordinatorId, dataCenter });
+          }
         }
       },
     ]);

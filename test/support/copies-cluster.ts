@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { CoordinatorInfo, LeaderInfo, Leadership } from '../../coordinator/coordination/coordination.ts';
@@ -106,7 +107,7 @@ export class MadeCoordinator {
 
   static async start(id: string, dataCenter: string, coordination: MadeCoordination, options: CopiesClusterOptions) {
     const directory = path.join(options.directory, id);
-    const posix = await PosixRepository.open(directory, { create: { cluster: 'c', repositoryId: `${id}-r` } });
+    const posix = await PosixRepository.open(directory, { create: { cluster: 'c', repositoryId: randomUUID() } });
     const terms = await TermStore.open(path.join(options.directory, `${id}.term`));
     const disk = new LossyDisk();
     const notes: string[] = [];
@@ -124,7 +125,8 @@ export class MadeCoordinator {
       copiesRequired: options.copiesRequired,
     });
     const peers = new Peers({ coordination, coordinatorId: id, channel: {} });
-    const shared = { coordinatorId: id, dataCenter, peers, store, repository, tracker, terms };
+    const { repositoryId } = posix.manifest;
+    const shared = { coordinatorId: id, dataCenter, repositoryId, peers, store, repository, tracker, terms };
     const parts = { clock: systemClock, logger: silentLogger(), random: Math.random };
     const follower = new Follower({ ...shared, ...parts, coordination });
     const mesh = new ObjectMesh({ ...shared, ...parts });
@@ -144,7 +146,6 @@ export class MadeCoordinator {
       protocol.Peer.service,
       peerService({
         ...shared,
-        repositoryId: `${id}-r`,
         heardAcknowledged: (stream) => follower.acknowledged(stream),
         stopping: server.stopping,
       }),

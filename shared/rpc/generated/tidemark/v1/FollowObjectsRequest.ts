@@ -4,11 +4,13 @@
 export interface _tidemark_v1_FollowObjectsRequest_Open {
   'coordinatorId'?: (string);
   'dataCenter'?: (string);
+  'repositoryId'?: (string);
 }
 
 export interface _tidemark_v1_FollowObjectsRequest_Open__Output {
   'coordinatorId': (string);
   'dataCenter': (string);
+  'repositoryId': (string);
 }
 
 export interface _tidemark_v1_FollowObjectsRequest_Stored {
