@@ -88,6 +88,7 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
       sql,
       slot: config.slot,
       pool,
+      levels: { usual: config.wal.compression_level, catchUp: config.wal.catch_up_compression_level },
       coalesceMs: config.wal.coalesce_ms,
       clock: systemClock,
       instance,

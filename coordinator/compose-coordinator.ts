@@ -30,6 +30,7 @@ import { Peers } from './copies/peers.ts';
 import { repositoryService } from './copies/repository-service.ts';
 import { Election } from './election/election.ts';
 import { WalIngest } from './ingest/wal-ingest.ts';
+import { IndexThread } from './journal/index-thread.ts';
 import { WalStore } from './journal/wal-store.ts';
 import { Membership } from './membership/membership.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
@@ -71,9 +72,12 @@ export async function composeCoordinator(
   const terms = await TermStore.open(path.join(root, TERM_FILE));
   const zstd = new ZstdPool({ workers: config.compression.workers, level: 3 });
   closers.push(() => zstd.close());
+  const indexer = new IndexThread();
+  closers.push(() => indexer.close());
   const store = await WalStore.open({
     repository: posix,
     zstd,
+    indexer,
     clock,
     onProblem: observer.storageProblem,
     onNote: (note) => logger.warn(note),

@@ -15,6 +15,7 @@ import { readTimelineHistories, type TimelineHistoryFile } from '../wal-receiver
 import { WalBuffer } from '../wal-receiver/wal-buffer.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import { ChangeSetCutter } from './change-set-cutter.ts';
+import { compressionLevel, type CompressionLevels } from './compression-level.ts';
 import { FlushPosition } from './flush-position.ts';
 import { readPreparedTransactions } from './prepared-transactions.ts';
 
@@ -23,6 +24,7 @@ export interface WalStreamSettings {
   readonly sql: SqlClient;
   readonly slot: string;
   readonly pool: ZstdPool;
+  readonly levels: CompressionLevels;
   readonly coalesceMs: number;
   readonly clock: Clock;
 }
@@ -258,7 +260,7 @@ export class WalStream {
   }
 
   async #compress(): Promise<void> {
-    const { pool } = this.#settings;
+    const { pool, levels } = this.#settings;
     try {
       while (await this.#queue.room()) {
         const run = await this.#buffer.take();
@@ -270,7 +272,7 @@ export class WalStream {
         }
         const { content, ...changeSet } = cut;
         const compressed = pool
-          .compress(content)
+          .compress(content, compressionLevel(levels, cut.endLsn, this.#serverEndLsn))
           .then((frame): ChangeSet => ({ ...changeSet, ...frame }))
           .finally(() => this.#buffer.release(run));
         // Whoever takes it from the queue sees the failure; until then it is nobody's.

@@ -48,6 +48,11 @@ export const agentConfigSchema = z.strictObject({
   wal: z
     .strictObject({
       compression_level: levelSchema.default(1).describe("zstd's level for WAL, -7 to 6"),
+      catch_up_compression_level: levelSchema
+        .default(-5)
+        .describe(
+          "zstd's level, -7 to 6, where the stream is more than 64 MiB behind the server; wal.compression_level if that is the lower one",
+        ),
       coalesce_ms: z
         .int()
         .min(0)

@@ -9,7 +9,7 @@ import { decodeEvents } from '../../shared/wal-index/transaction-event-codec.ts'
 import { scanEntries } from './entry-reader.ts';
 import type { FrameCodec } from './overlap.ts';
 
-interface SegmentToIndex {
+export interface SegmentToIndex {
   readonly stream: WalStreamKey;
   readonly startLsn: Lsn;
   readonly segmentBytes: number;
@@ -23,7 +23,10 @@ interface SegmentToIndex {
  * index is known to decompress to a whole segment.
  * @throws TidemarkError TM-REPO-003 if the object is damaged or not a whole segment
  */
-export async function buildSegmentIndex(segment: SegmentToIndex, zstd: FrameCodec): Promise<SegmentIndex> {
+export async function buildSegmentIndex(
+  segment: SegmentToIndex,
+  zstd: Pick<FrameCodec, 'decompress'>,
+): Promise<SegmentIndex> {
   const { stream, startLsn, segmentBytes, path, openBranches } = segment;
   const frames: SegmentFrame[] = [];
   const events: TransactionEvent[] = [];

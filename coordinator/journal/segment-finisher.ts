@@ -12,8 +12,7 @@ import {
   NO_OPEN_BRANCHES,
   type OpenBranches,
 } from '../../shared/wal-index/open-branches.ts';
-import { decodeSegmentIndex, encodeSegmentIndex, type SegmentIndex } from '../../shared/wal-index/segment-index.ts';
-import { buildSegmentIndex } from './build-segment-index.ts';
+import { decodeSegmentIndex, type SegmentIndex } from '../../shared/wal-index/segment-index.ts';
 import { hasEntriesAtMost, readEntries } from './entry-reader.ts';
 import { mergeFrames } from './merge-frames.ts';
 import { asProblem } from './storage-problem.ts';
@@ -135,7 +134,7 @@ export class SegmentFinisher {
 
   /** Writes the index beside a segment's object, unless it is there. The branches that are open at its end are carried to the next. */
   async #index(stream: WalStream, startLsn: Lsn): Promise<void> {
-    const { root, repository, zstd } = this.#context;
+    const { root, repository, indexer } = this.#context;
     const name = segmentNameAt(stream, startLsn);
     const path = walIndexPath(stream.stream, name);
     let index: SegmentIndex;
@@ -149,8 +148,9 @@ export class SegmentFinisher {
         path: object,
         openBranches,
       };
-      index = await buildSegmentIndex(segment, zstd);
-      await repository.create(path, encodeSegmentIndex(index));
+      const encoded = await indexer.index(segment);
+      await repository.create(path, encoded);
+      index = decodeSegmentIndex(encoded, path);
     } else {
       index = decodeSegmentIndex(await readFile(join(root, path)), path);
     }

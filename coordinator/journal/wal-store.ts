@@ -11,6 +11,7 @@ import { findStreams, recoverStream } from './journal-recovery.ts';
 import type { FrameCodec } from './overlap.ts';
 import { rejectOnAbort } from './reject-on-abort.ts';
 import { SegmentFinisher } from './segment-finisher.ts';
+import { localIndexer, type SegmentIndexer } from './segment-indexer.ts';
 import { Wakeup } from './wakeup.ts';
 import { streamId, type AppendedListener, type WalPosition, type WalSource } from './wal-positions.ts';
 import { WalStream } from './wal-stream.ts';
@@ -25,6 +26,8 @@ export interface WalStoreOptions {
   readonly repository: JournalRepository;
   /** A ZstdPool: for merging small frames and for comparing runs that were cut differently. */
   readonly zstd: FrameCodec;
+  /** Left out: this thread. */
+  readonly indexer?: SegmentIndexer;
   readonly clock?: Clock;
   /** What stops a stream from becoming durable, or null when it goes on; for the log and metrics. */
   readonly onProblem?: (stream: WalStreamKey, problem: TidemarkError | null) => void;
@@ -39,6 +42,7 @@ export interface StreamContext {
   readonly root: string;
   readonly repository: JournalRepository;
   readonly zstd: FrameCodec;
+  readonly indexer: SegmentIndexer;
   readonly clock: Clock;
   readonly openFile?: OpenFile | undefined;
   /** Aborted when the store is closed. */
@@ -76,6 +80,7 @@ export class WalStore implements WalSource {
       root,
       repository: options.repository,
       zstd: options.zstd,
+      indexer: options.indexer ?? localIndexer(options.zstd),
       clock: options.clock ?? systemClock,
       openFile: options.openFile,
       signal: this.#closing.signal,

@@ -1,7 +1,6 @@
 /** What goes between ZstdPool and its workers. The bytes themselves lie in a slot: memory that both sides see. */
 
 export interface ZstdWorkerData {
-  readonly level: number;
   readonly slots: readonly SharedArrayBuffer[];
   readonly contentBytesMax: number;
 }
@@ -9,6 +8,8 @@ export interface ZstdWorkerData {
 export interface ZstdJob {
   readonly kind: 'compress' | 'decompress';
   readonly slot: number;
+  /** zstd's level; 0 for decompress. */
+  readonly level: number;
   /** Of the input: content for compress, frame for decompress. */
   readonly inputBytes: number;
   /** Of the output that is expected: for decompress the content's length, else 0. */

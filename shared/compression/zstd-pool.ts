@@ -65,9 +65,10 @@ export class ZstdPool {
 
   /**
    * One independent frame of at most 1 MiB of content, and the content's SHA-256. `content` must not change until this settles.
+   * @param level -7 to 6; left out: the pool's
    * @throws TidemarkError TM-INTERNAL-001 if the content is larger, or the pool is closed
    */
-  async compress(content: Uint8Array): Promise<{ frame: Buffer; contentSha256: Buffer }> {
+  async compress(content: Uint8Array, level = this.#level): Promise<{ frame: Buffer; contentSha256: Buffer }> {
     assert(content.byteLength <= FRAME_CONTENT_BYTES_MAX, 'a frame holds at most 1 MiB of content');
     const slot = await this.#takeSlot();
     try {
@@ -75,6 +76,7 @@ export class ZstdPool {
       const done = await this.#work(slot, {
         kind: 'compress',
         slot: slot.index,
+        level,
         inputBytes: content.byteLength,
         outputBytes: 0,
       });
@@ -105,6 +107,7 @@ export class ZstdPool {
       await this.#work(slot, {
         kind: 'decompress',
         slot: slot.index,
+        level: 0,
         inputBytes: frame.byteLength,
         outputBytes: contentBytes,
       });
@@ -122,7 +125,6 @@ export class ZstdPool {
 
   #startThread(worker: PoolWorker): Worker {
     const workerData: ZstdWorkerData = {
-      level: this.#level,
       slots: worker.buffers,
       contentBytesMax: FRAME_CONTENT_BYTES_MAX,
     };

@@ -7,7 +7,7 @@ import type { ZstdJob, ZstdReply, ZstdWorkerData } from './zstd-job.ts';
 
 const port = parentPort;
 assert(port !== null, 'zstd-worker runs as a worker');
-const { level, slots, contentBytesMax } = workerData as ZstdWorkerData;
+const { slots, contentBytesMax } = workerData as ZstdWorkerData;
 const zstd = await loadZstd();
 // A slot: room for the content, then room for the frame.
 const contents = slots.map((slot) => new Uint8Array(slot, 0, contentBytesMax));
@@ -24,7 +24,7 @@ function work(job: ZstdJob): ZstdReply {
     return {
       kind: 'done',
       slot: job.slot,
-      outputBytes: zstd.compressInto(input, level, frame),
+      outputBytes: zstd.compressInto(input, job.level, frame),
       contentSha256: createHash('sha256').update(input).digest(),
     };
   }
