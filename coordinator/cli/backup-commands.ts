@@ -1,7 +1,8 @@
-import type { BackupRequest, BackupSummary } from '../../shared/admin/backup.ts';
+import type { BackupSummary } from '../../shared/admin/backup.ts';
 import { formatLsn } from '../../shared/postgres/lsn.ts';
-import { backupEventFromMessage, backupFromMessage, backupRequestToMessage } from '../../shared/rpc/admin-codec.ts';
-import { callStream, callUnary } from '../../shared/rpc/streams.ts';
+import { backupFromMessage } from '../../shared/rpc/admin-codec.ts';
+import { callUnary } from '../../shared/rpc/streams.ts';
+import { createBackups } from './backup-creation.ts';
 import { listOption, onlyArgument, type CommandSpec } from './command.ts';
 import { formatBytes, formatDuration, formatTime } from './format.ts';
 import { renderFields, renderTable } from './table.ts';
@@ -16,18 +17,15 @@ export const backupCommands: readonly CommandSpec[] = [
       { flags: '--node <name>', summary: 'only of this node; may be repeated', repeatable: true },
       { flags: '--type <type>', summary: 'what to take', choices: ['full'], default: 'full' },
     ],
-    run: async ({ coordinator, output, signal }, _args, options) => {
+    run: async ({ coordinator, output, clock, signal }, _args, options) => {
       const { admin } = await coordinator();
-      const request: BackupRequest = { nodes: listOption(options, 'node'), type: 'full' };
-      const backups: BackupSummary[] = [];
-      for await (const message of callStream(admin, 'CreateBackup', backupRequestToMessage(request), { signal })) {
-        const event = backupEventFromMessage(message);
-        if (event?.kind === 'progress') {
-          output.progress(event.progress);
-        } else if (event?.kind === 'backup') {
-          backups.push(event.backup);
-        }
-      }
+      const backups = await createBackups(admin, {
+        nodes: listOption(options, 'node'),
+        clock,
+        random: Math.random,
+        signal,
+        onProgress: (progress) => output.progress(progress),
+      });
       output.result({ backups }, () => renderBackups(backups));
     },
   },

@@ -26,7 +26,7 @@ const coordinationSchema = z
       .default('/tidemark/')
       .describe("what stands before the cluster's name in every key of etcd"),
     lease_ttl: durationSchema
-      .prefault('5s')
+      .prefault('10s')
       .refine((ms) => ms >= LEASE_TTL_MIN_MS && ms <= LEASE_TTL_MAX_MS, 'expected 2s to 60s')
       .describe('how long a leader that vanished holds up the next one'),
     tls: z

@@ -44,7 +44,8 @@ export class CoordinatorProcess extends TidemarkProcess {
         coordination:
           options.etcd === undefined
             ? { kind: 'embedded', directory: path.join(directory, 'coordination') }
-            : { kind: 'etcd', endpoints: options.etcd },
+            : // A short time, so that a takeover does not hold up the test.
+              { kind: 'etcd', endpoints: options.etcd, lease_ttl: '5s' },
         metrics: { listen: metricsAddress },
         ...options.config,
       },

@@ -186,7 +186,7 @@ describe('commands with a coordinator', () => {
   });
 
   it('gives a failure that comes in the middle of work', async () => {
-    const { code, out, err } = await ask('backup', 'create');
+    const { code, out, err } = await ask('backup', 'create', '--node', 'shard-1');
     assert.equal(code, 1);
     assert.equal(out, '');
     assert.equal(err, 'tidemark: node shard-1: the disk is full (TM-BACKUP-001)\nhint: Make room.\n');

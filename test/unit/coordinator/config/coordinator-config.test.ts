@@ -15,7 +15,7 @@ describe('coordinator configuration', () => {
       coordination: { kind: 'etcd', endpoints: ['http://127.0.0.1:2379'] },
     });
     assert.equal(config.snapshots.interval, 10_000);
-    assert.equal(config.coordination.lease_ttl, 5_000);
+    assert.equal(config.coordination.lease_ttl, 10_000);
     assert.equal(config.copies.required, 1);
     assert.deepEqual(problems({ kind: 'embedded', directory: '/d' }), []);
   });
