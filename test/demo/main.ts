@@ -32,8 +32,13 @@ if (values.help || !(loadSeconds >= 3 && loadSeconds <= 3600)) {
 }
 
 const story = new Story(process.stdout);
+let interrupted = false;
 const stop = new Promise<'interrupted'>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      interrupted = true;
+      resolve('interrupted');
+    });
 });
 
 let kept = false;
@@ -71,7 +76,7 @@ async function tell(): Promise<boolean> {
 }
 
 const told = tell().catch((error: unknown) => {
-  story.show(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  if (!interrupted) story.show(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
   return false;
 });
 const outcome = await Promise.race<boolean | 'interrupted'>([
