@@ -1,7 +1,7 @@
 import { assert } from '../../shared/errors/assert.ts';
 import { BranchHistory } from '../../shared/cuts/branch-history.ts';
 import type { RecordPosition } from '../../shared/cuts/cut.ts';
-import { maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { lsn, maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { InDoubtDecision, SnapshotNode } from '../../shared/repository/snapshot-manifest.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
@@ -32,6 +32,10 @@ export class NodeTracker {
   #lastRecordLsn: Lsn = NO_LSN;
   /** Events that start at or before it were seen already. */
   #seenLsn: Lsn = NO_LSN;
+  /** The last record of the snapshot that it started at. */
+  #startLsn: Lsn = NO_LSN;
+  /** Behind the last record that was read before the current collect began; null if that is not known. */
+  #beforeCollectLsn: Lsn | null = null;
   #collecting = false;
   #events: EventMark[] = [];
   #marks: ReadMark[] = [];
@@ -61,17 +65,31 @@ export class NodeTracker {
   startAtSnapshot(position: SnapshotNode, inDoubt: readonly InDoubtDecision[]): void {
     assert(this.#readLsn === NO_LSN, 'a tracker starts once');
     this.history.startAtSnapshot(inDoubt, position.sampledLsn);
+    this.#startLsn = position.targetLsn;
     this.#seenLsn = position.targetLsn;
     this.#lastRecordLsn = position.targetLsn;
     this.#readLsn = position.walEndLsn;
   }
 
-  /** Goes on with another timeline, which left the one before at `forkLsn`. */
+  /**
+   * Whether going on from `forkLsn` on another timeline needs something that is not kept any more: what ended after it is open again
+   * there.
+   */
+  forgetsAfter(forkLsn: Lsn): boolean {
+    return this.#startLsn >= forkLsn || this.history.forgetsAfter(forkLsn);
+  }
+
+  /** Goes on with another timeline, which left the one before at `forkLsn`; nothing after that was forgotten. */
   switchTimeline(stream: WalStreamKey, forkLsn: Lsn): void {
+    assert(!this.forgetsAfter(forkLsn), 'what a timeline takes back is known');
     this.history.switchTimeline(stream.timeline, forkLsn);
     this.#stream = stream;
     this.#readLsn = this.#readLsn < forkLsn ? this.#readLsn : forkLsn;
-    this.#seenLsn = this.#seenLsn < forkLsn ? this.#seenLsn : NO_LSN;
+    this.#seenLsn = this.#seenLsn < forkLsn ? this.#seenLsn : lsn(forkLsn - 1n);
+    if (this.#lastRecordLsn >= forkLsn) {
+      this.#lastRecordLsn = NO_LSN;
+    }
+    this.#beforeCollectLsn = null;
     this.#events = this.#events.filter((event) => event.lsn < forkLsn);
     this.#marks = this.#marks.filter((mark) => mark.endLsn <= forkLsn);
   }
@@ -107,14 +125,24 @@ export class NodeTracker {
   /** From now on until {@link endCollect} what is read is kept, so that positions sampled meanwhile can be looked up. */
   beginCollect(): void {
     this.#collecting = true;
+    this.#beforeCollectLsn = this.#lastRecordLsn === NO_LSN ? null : lsn(this.#lastRecordLsn + 1n);
     this.#events = [];
     this.#marks = [{ endLsn: this.#readLsn, lastRecordLsn: this.#lastRecordLsn }];
   }
 
   endCollect(): void {
     this.#collecting = false;
+    this.#beforeCollectLsn = null;
     this.#events = [];
     this.#marks = [];
+  }
+
+  /**
+   * The wish of a node without a sample: whatever starts below it was read, and so written, before the current collect's first
+   * reading. Null if there is none, or the timeline has changed since.
+   */
+  get beforeCollectLsn(): Lsn | null {
+    return this.#beforeCollectLsn;
   }
 
   /** Whether a transaction ended, or a branch was prepared, in [fromLsn, toLsn). Positions must be of the current collect. */

@@ -2,8 +2,7 @@ import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
-import type { Lsn } from '../../shared/postgres/lsn.ts';
-import { parseTimelineHistory, timelineStart } from '../../shared/postgres/timeline-history.ts';
+import { parseTimelineHistory, type TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import { historyPath } from '../../shared/repository/layout.ts';
 import { readObject } from '../../shared/repository/read-object.ts';
 import type { ReadableRepository } from '../../shared/repository/repository.ts';
@@ -53,7 +52,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
         channelTo: parts.agentChannel,
       }),
     wal: store,
-    forkLsn: (stream) => readFork(repository, stream),
+    history: (stream) => readHistory(repository, stream),
     acknowledgements: parts.tracker,
     timestamps: parts.timestamps,
     repository,
@@ -62,12 +61,14 @@ export function openSnapshotService(parts: Parts): SnapshotService {
   });
 }
 
-/** Where the stream's timeline left its parent; null until its history is here. */
-async function readFork(repository: ReadableRepository, stream: WalStreamKey): Promise<Lsn | null> {
+/** How the stream's timeline came to be; null until its history is here. */
+async function readHistory(repository: ReadableRepository, stream: WalStreamKey): Promise<TimelineHistory | null> {
+  if (stream.timeline === 1) {
+    return { timeline: 1, ancestors: [] };
+  }
   const path = historyPath(stream.node, stream.systemIdentifier, stream.timeline);
   try {
-    const content = await readObject(repository, path, HISTORY_BYTES_MAX);
-    return timelineStart(parseTimelineHistory(stream.timeline, content));
+    return parseTimelineHistory(stream.timeline, await readObject(repository, path, HISTORY_BYTES_MAX));
   } catch (error) {
     if (error instanceof TidemarkError && error.code === 'TM-REPO-002') {
       return null;

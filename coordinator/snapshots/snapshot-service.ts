@@ -3,6 +3,7 @@ import { sameGidMatcher, type BranchMatcher } from '../../shared/cuts/branch-mat
 import { computeCut, type Cut, type CutNode } from '../../shared/cuts/cut.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import { snapshotPath } from '../../shared/repository/layout.ts';
 import type { Repository } from '../../shared/repository/repository.ts';
 import { SnapshotCatalogue } from '../../shared/repository/snapshot-catalogue.ts';
@@ -20,6 +21,7 @@ import type { LeaderDuty } from '../election/leader-duty.ts';
 import type { WalSource } from '../journal/wal-positions.ts';
 import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
+import { findStartingPoint } from './starting-point.ts';
 import { WalTracker } from './wal-tracker.ts';
 
 /** The name under which the leader records the last snapshot; writing it proves the right to declare. */
@@ -35,7 +37,8 @@ export interface SnapshotServiceOptions {
   readonly streams: () => readonly WalStreamKey[];
   readonly sampler: (leadership: Leadership) => PositionSampler;
   readonly wal: WalSource;
-  readonly forkLsn: (stream: WalStreamKey) => Promise<Lsn | null>;
+  /** How the stream's timeline came to be; null while that is not known. */
+  readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
   readonly acknowledgements: {
     acknowledged(stream: WalStreamKey): Lsn;
     waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
@@ -137,7 +140,7 @@ export class SnapshotService implements LeaderDuty {
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    const last = await this.#lastReadable();
+    const last = await this.#startingPoint();
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const term: Term = {
@@ -174,12 +177,12 @@ export class SnapshotService implements LeaderDuty {
   }
 
   #follow(signal: AbortSignal, startFrom: Snapshot | null): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver'> {
-    const { wal, clock, streams, forkLsn, observer } = this.#options;
+    const { wal, clock, streams, history, observer } = this.#options;
     const tracker = new WalTracker({
       wal,
       clock,
       streams,
-      forkLsn,
+      history,
       startFrom,
       onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
     });
@@ -197,20 +200,21 @@ export class SnapshotService implements LeaderDuty {
 
   /**
    * A branch on a node that has just joined may belong to a transaction that was settled, and forgotten, without it. So the WAL of all
-   * nodes is read anew from where it begins.
+   * nodes is read anew from where it begins. A failover can take back what was settled; then it is read anew from a snapshot before that.
    */
-  async #welcome(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
+  async #readAnew(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
     const { settledOver } = term;
-    if (settledOver !== null && !streams.every(({ node }) => settledOver.has(node))) {
+    const joined = settledOver !== null && !streams.every(({ node }) => settledOver.has(node));
+    if (joined || term.tracker.outdated) {
       await term.stopFollowing();
-      Object.assign(term, this.#follow(term.signal, null));
+      Object.assign(term, this.#follow(term.signal, joined ? null : await this.#startingPoint()));
     }
   }
 
   /** What a damaged manifest would have saved is read from the WAL instead. */
-  async #lastReadable(): Promise<Snapshot | null> {
+  async #startingPoint(): Promise<Snapshot | null> {
     try {
-      return await this.#catalogue.latest();
+      return await findStartingPoint(this.#catalogue, this.#options);
     } catch (error) {
       this.#options.observer.problem('the last snapshot cannot be read; the WAL is read from its beginning', error);
       return null;
@@ -259,7 +263,7 @@ export class SnapshotService implements LeaderDuty {
         hint: 'See whether the agents run and reach a coordinator.',
       });
     }
-    await this.#welcome(term, streams);
+    await this.#readAnew(term, streams);
     await this.#waitForFollowed(term, streams);
     const { tracker } = term;
     tracker.beginCollect();
@@ -338,6 +342,12 @@ export class SnapshotService implements LeaderDuty {
     });
     const deadline = this.#deadline(term);
     await Promise.all(sampled.map((node) => this.#waitForNode(term, node, deadline)));
+    for (const { node, second } of sampled) {
+      const stream = tracker.node(node)?.stream;
+      if (stream?.timeline !== second.timeline || stream.systemIdentifier !== second.systemIdentifier) {
+        throw new TidemarkError('TM-SNAP-002', `node ${node} left timeline ${second.timeline} during the collect`);
+      }
+    }
 
     const complete = sampled.length === streams.length;
     // Without any transaction's end between a node's two readings, everything that was committed at the instant between the rounds
@@ -351,11 +361,11 @@ export class SnapshotService implements LeaderDuty {
         continue;
       }
       const vector = sampled.find(({ node }) => node === known.node);
-      const { readLsn } = known;
-      // A node that does not answer stands where its WAL ends.
-      const wishLsn = vector === undefined ? readLsn : (quiet ? vector.second : vector.first).insertLsn;
-      const wishPosition = known.positionAt(wishLsn);
-      if (wishPosition === null) {
+      // A node that does not answer stands where its WAL ended when the collect began. What has come since may have been written after
+      // the others were asked, and so may be more than they were read to decide.
+      const wishLsn = vector === undefined ? known.beforeCollectLsn : (quiet ? vector.second : vector.first).insertLsn;
+      const wishPosition = wishLsn === null ? null : known.positionAt(wishLsn);
+      if (wishLsn === null || wishPosition === null) {
         continue;
       }
       cutNodes.push({
@@ -363,13 +373,18 @@ export class SnapshotService implements LeaderDuty {
         wishLsn,
         wishPosition,
         decidedByLsn: vector?.second.insertLsn ?? wishLsn,
-        readLsn,
+        readLsn: known.readLsn,
         branches: [...known.history.branches()],
         orphans: known.history.orphans(),
       });
     }
     const corrections = new Map(sampled.map((node) => [node.node, node.clockCorrectionUs]));
     const cut = computeCut(cutNodes, this.#matchers, corrections);
+    tracker.markBarrier(
+      new Map(
+        sampled.map(({ node, first, second }) => [node, { beforeLsn: first.insertLsn, afterLsn: second.insertLsn }]),
+      ),
+    );
     const nodes = cut.nodes.map((position): SnapshotNode => {
       const known = tracker.node(position.node);
       const vector = sampled.find(({ node }) => node === position.node);
@@ -388,11 +403,6 @@ export class SnapshotService implements LeaderDuty {
       };
     });
     await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
-    tracker.markBarrier(
-      new Map(
-        sampled.map(({ node, first, second }) => [node, { beforeLsn: first.insertLsn, afterLsn: second.insertLsn }]),
-      ),
-    );
     const causal = quiet && complete && cut.atWish;
     return { cut, nodes, class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs } };
   }

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
-import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { formatLsn, minLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import type { Branch } from '../../shared/cuts/branch.ts';
 import { FIRST_BARRIER } from '../../shared/cuts/branch-history.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
@@ -15,22 +16,30 @@ interface WalTrackerOptions {
   readonly clock: Clock;
   /** The stream that each node writes now; its WAL may not have arrived yet. */
   readonly streams: () => readonly WalStreamKey[];
-  /** Where the stream's timeline left the one before; null if that is not known. */
-  readonly forkLsn: (stream: WalStreamKey) => Promise<Lsn | null>;
+  /** How the stream's timeline came to be; null while that is not known. */
+  readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
   /** The snapshot to go on from; null: from the beginning of every stream. */
   readonly startFrom: Snapshot | null;
   /** A stream cannot be followed for now; it is tried again. */
   readonly onProblem: (stream: WalStreamKey, error: unknown) => void;
 }
 
+interface Following {
+  readonly stream: WalStreamKey;
+  readonly changed: AbortController;
+  readonly running: Promise<void>;
+}
+
 /**
  * Follows the WAL of all nodes for as long as this coordinator leads. The last snapshot says what was open and what was
- * decided at its cut, so reading begins there and nothing of what lies before is needed.
+ * decided at its cut, so reading begins there and nothing of what lies before is needed; without a snapshot it begins with the
+ * oldest timeline of a node's history from which on its WAL is here.
  */
 export class WalTracker {
   readonly #options: WalTrackerOptions;
   readonly #nodes = new Map<string, NodeTracker>();
-  readonly #following = new Map<string, Promise<void>>();
+  readonly #following = new Map<string, Following>();
+  #outdated = false;
   #barriers = FIRST_BARRIER - 1;
 
   constructor(options: WalTrackerOptions) {
@@ -42,18 +51,27 @@ export class WalTracker {
     try {
       while (!signal.aborted) {
         for (const stream of this.#options.streams()) {
-          if (!this.#following.has(stream.node)) {
-            this.#following.set(
-              stream.node,
-              this.#follow(stream.node, signal).finally(() => this.#following.delete(stream.node)),
-            );
+          const following = this.#following.get(stream.node);
+          if (following === undefined) {
+            this.#begin(stream, signal);
+          } else if (!sameStream(following.stream, stream)) {
+            // Nothing more may ever come on the old one.
+            following.changed.abort();
           }
         }
         await this.#options.clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
     } finally {
-      await Promise.all(this.#following.values());
+      await Promise.all([...this.#following.values()].map(({ running }) => running));
     }
+  }
+
+  /**
+   * A node went on from a place before something that was forgotten here: what is open on its new timeline cannot be told. Reading
+   * has to begin anew, further back.
+   */
+  get outdated(): boolean {
+    return this.#outdated;
   }
 
   /** Null while nothing of the node was read. */
@@ -96,91 +114,145 @@ export class WalTracker {
     }
   }
 
-  async #follow(node: string, signal: AbortSignal): Promise<void> {
-    const stream = this.#options.streams().find((known) => known.node === node);
-    if (stream === undefined || signal.aborted) {
-      return;
-    }
-    // Ends the reading when the node's stream changes, so that the next one is followed.
+  #begin(stream: WalStreamKey, signal: AbortSignal): void {
     const changed = new AbortController();
-    const both = AbortSignal.any([signal, changed.signal]);
+    const running = this.#follow(stream, AbortSignal.any([signal, changed.signal])).finally(() =>
+      this.#following.delete(stream.node),
+    );
+    this.#following.set(stream.node, { stream, changed, running });
+  }
+
+  async #follow(stream: WalStreamKey, signal: AbortSignal): Promise<void> {
     try {
-      const tracker = await this.#trackerOf(stream);
+      const tracker = await this.#trackerOf(stream, signal);
       const held = this.#options.wal.position(stream);
       // A new leader may not yet hold what the last snapshot names; ingest gets it from a peer first.
       if (tracker === null || held === null || held.durableLsn < tracker.readLsn) {
         return;
       }
-      for await (const changeSet of this.#options.wal.read(stream, tracker.readLsn, both)) {
+      for await (const changeSet of this.#options.wal.read(stream, tracker.readLsn, signal)) {
         tracker.apply(changeSet);
-        if (this.#options.streams().some((known) => known.node === node && known.timeline > stream.timeline)) {
-          changed.abort();
-        }
       }
     } catch (error) {
-      if (!both.aborted) {
+      if (!signal.aborted) {
         this.#options.onProblem(stream, error);
       }
     }
   }
 
   /** The tracker, standing where the stream has to be read from; null if there is nothing to read yet. */
-  async #trackerOf(stream: WalStreamKey): Promise<NodeTracker | null> {
+  async #trackerOf(stream: WalStreamKey, signal: AbortSignal): Promise<NodeTracker | null> {
     const position = this.#options.wal.position(stream);
     if (position === null) {
       return null;
     }
     const known = this.#nodes.get(stream.node);
-    if (known !== undefined && sameStream(known.stream, stream)) {
-      return known;
-    }
     if (known !== undefined && known.stream.systemIdentifier === stream.systemIdentifier) {
-      await this.#switchTimeline(known, stream);
+      if (known.stream.timeline > stream.timeline) {
+        return null;
+      }
+      await this.#goOver(known, stream, signal);
       return known;
     }
-    const tracker = new NodeTracker(stream, position.segmentBytes);
     const { startFrom } = this.#options;
     const start = startFrom?.nodes.find(
       (cut) => cut.node === stream.node && cut.systemIdentifier === stream.systemIdentifier,
     );
+    const timeline = start?.timeline ?? (await this.#oldestTimeline(stream));
+    const tracker = new NodeTracker({ ...stream, timeline }, position.segmentBytes);
     if (startFrom !== null && start !== undefined) {
-      const before = { ...stream, timeline: start.timeline };
       const inDoubt = startFrom.inDoubt.filter((branch) => branch.node === stream.node);
-      const starting = new NodeTracker(before, position.segmentBytes);
-      starting.startAtSnapshot(start, inDoubt);
-      if (start.timeline !== stream.timeline) {
-        await this.#switchTimeline(starting, stream);
-      }
-      this.#nodes.set(stream.node, starting);
-      return starting;
+      tracker.startAtSnapshot(start, inDoubt);
     }
+    await this.#goOver(tracker, stream, signal);
     this.#nodes.set(stream.node, tracker);
     return tracker;
   }
 
-  /** Reads what is held of the old timeline up to the fork, then goes over to the new one. */
-  async #switchTimeline(tracker: NodeTracker, stream: WalStreamKey): Promise<void> {
-    const forkLsn = await this.#options.forkLsn(stream);
-    if (forkLsn === null) {
+  /** The oldest timeline of the stream's history from which on no WAL is missing here. */
+  async #oldestTimeline(stream: WalStreamKey): Promise<number> {
+    const { wal } = this.#options;
+    const history = await this.#historyOf(stream);
+    let oldest = stream.timeline;
+    let firstLsn = wal.position(stream)?.firstLsn ?? NO_LSN;
+    for (const { timeline, switchLsn } of history.ancestors.toReversed()) {
+      const held = wal.position({ ...stream, timeline });
+      if (held === null || minLsn(held.durableLsn, switchLsn) < firstLsn) {
+        break;
+      }
+      oldest = timeline;
+      firstLsn = held.firstLsn;
+    }
+    return oldest;
+  }
+
+  /** From the timeline where the tracker stands over those between to the stream's: reads what is held of each up to its end. */
+  async #goOver(tracker: NodeTracker, stream: WalStreamKey, signal: AbortSignal): Promise<void> {
+    if (tracker.stream.timeline === stream.timeline) {
+      return;
+    }
+    const { ancestors } = await this.#historyOf(stream);
+    const from = ancestors.findIndex(({ timeline }) => timeline === tracker.stream.timeline);
+    if (from === -1) {
+      throw new TidemarkError(
+        'TM-WAL-003',
+        `timeline ${tracker.stream.timeline}, where node ${stream.node} stood, is not in the history of timeline ${stream.timeline}`,
+      );
+    }
+    for (const [index, { switchLsn }] of ancestors.entries()) {
+      if (index < from) {
+        continue;
+      }
+      await this.#readUpTo(tracker, switchLsn, signal);
+      const next = { ...stream, timeline: ancestors[index + 1]?.timeline ?? stream.timeline };
+      const firstLsn = this.#options.wal.position(next)?.firstLsn ?? NO_LSN;
+      const joinLsn = minLsn(tracker.readLsn, switchLsn);
+      if (tracker.readLsn !== NO_LSN && joinLsn < firstLsn) {
+        throw new TidemarkError(
+          'TM-WAL-003',
+          `node ${stream.node} went on on timeline ${next.timeline}, whose WAL is here from ${formatLsn(firstLsn)} on, but that of timeline ${tracker.stream.timeline} only up to ${formatLsn(joinLsn)}`,
+          { retryable: true },
+        );
+      }
+      if (tracker.forgetsAfter(switchLsn)) {
+        this.#outdated = true;
+        throw new TidemarkError(
+          'TM-WAL-007',
+          `node ${stream.node} left timeline ${tracker.stream.timeline} at ${formatLsn(switchLsn)}, before the end of what was settled there`,
+          { retryable: true },
+        );
+      }
+      tracker.switchTimeline(next, switchLsn);
+    }
+  }
+
+  /** Reads what is held of the tracker's timeline, up to a position. */
+  async #readUpTo(tracker: NodeTracker, endLsn: Lsn, signal: AbortSignal): Promise<void> {
+    const { wal } = this.#options;
+    const held = wal.position(tracker.stream);
+    const until = held === null ? NO_LSN : minLsn(held.durableLsn, endLsn);
+    if (tracker.readLsn >= until) {
+      return;
+    }
+    for await (const changeSet of wal.read(tracker.stream, tracker.readLsn, signal)) {
+      tracker.apply(changeSet);
+      if (tracker.readLsn >= until) {
+        return;
+      }
+    }
+    signal.throwIfAborted();
+  }
+
+  async #historyOf(stream: WalStreamKey): Promise<TimelineHistory> {
+    const history = await this.#options.history(stream);
+    if (history === null) {
       throw new TidemarkError(
         'TM-WAL-003',
         `node ${stream.node} is on timeline ${stream.timeline}, whose history is not here yet`,
         { retryable: true },
       );
     }
-    const old = this.#options.wal.position(tracker.stream);
-    const ended = new AbortController();
-    const until = old === null || old.durableLsn > forkLsn ? forkLsn : old.durableLsn;
-    if (old !== null && tracker.readLsn < until) {
-      for await (const changeSet of this.#options.wal.read(tracker.stream, tracker.readLsn, ended.signal)) {
-        tracker.apply(changeSet);
-        if (tracker.readLsn >= until) {
-          ended.abort();
-          break;
-        }
-      }
-    }
-    tracker.switchTimeline(stream, forkLsn);
+    return history;
   }
 }
 

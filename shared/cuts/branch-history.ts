@@ -1,4 +1,4 @@
-import type { Lsn } from '../postgres/lsn.ts';
+import { NO_LSN, maxLsn, type Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
@@ -23,6 +23,8 @@ export class BranchHistory {
   #finished: GrowingBranch[] = [];
   #orphans: OrphanCommit[] = [];
   #reportOrphans = false;
+  /** Start of the last record that ended a branch which was dropped. */
+  #forgottenLsn: Lsn = NO_LSN;
   #barrier: { readonly number: number; readonly afterLsn: Lsn } | null = null;
 
   constructor(node: string, timeline: number) {
@@ -55,6 +57,11 @@ export class BranchHistory {
     }
     this.#barrier = { number: SNAPSHOT_BARRIER, afterLsn: sampledLsn };
     this.#reportOrphans = true;
+  }
+
+  /** Whether a branch was dropped that would be open again if the node went on on another timeline from `forkLsn`. */
+  forgetsAfter(forkLsn: Lsn): boolean {
+    return this.#forgottenLsn >= forkLsn;
   }
 
   /** Takes the next event. Ordinary commits and aborts are no branches' business and change nothing. */
@@ -119,6 +126,11 @@ export class BranchHistory {
 
   /** Forgets finished and lost branches, and the orphans that were reported. */
   drop(branches: ReadonlySet<Branch>): void {
+    for (const branch of this.#finished) {
+      if (branches.has(branch) && !branch.lost) {
+        this.#forgottenLsn = maxLsn(this.#forgottenLsn, branch.end?.lsn ?? NO_LSN);
+      }
+    }
     this.#finished = this.#finished.filter((branch) => !branches.has(branch));
     this.#orphans = [];
   }

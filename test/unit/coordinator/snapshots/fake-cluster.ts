@@ -193,7 +193,7 @@ export class FakeCluster implements WalSource {
         },
       }),
       wal: this,
-      forkLsn: async () => await Promise.resolve(null),
+      history: async ({ timeline }) => await Promise.resolve({ timeline, ancestors: [] }),
       acknowledgements: {
         acknowledged: (stream) => this.node(stream.node).acknowledgedLsn,
         waitForAcknowledged: (stream, position, signal) =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
+import { lsn } from '../../../../shared/postgres/lsn.ts';
 import { FakeCluster, holds, leading } from './fake-cluster.ts';
 
 async function eventually(condition: () => boolean): Promise<void> {
@@ -165,6 +166,38 @@ describe('snapshot service', () => {
       cluster.node('a').silent = true;
       await assert.rejects(service.createSnapshot({ label: '' }), { code: 'TM-SNAP-002' });
     });
+  });
+
+  it('takes nothing of a silent node that the others were not read far enough to decide', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    let commit = lsn(0n);
+    const { acknowledgements } = cluster.options();
+    await leading(
+      cluster,
+      async (service) => {
+        cluster.node('b').silent = true;
+        const snapshot = await service.createSnapshot({ label: '' });
+        assert(commit !== 0n && !snapshot.complete);
+        assert(!holds(snapshot, 'b', commit), 'its PREPARE on a was not read');
+        assert.deepEqual(snapshot.inDoubt, []);
+      },
+      {
+        acknowledgements: {
+          ...acknowledgements,
+          waitForAcknowledged: async (...wanted) => {
+            if (commit === 0n) {
+              // After the readings: a transaction over both, of which the WAL of `b` comes first.
+              cluster.node('a').lazy = true;
+              cluster.write('a', 'prepare', 20, 'transfer');
+              cluster.write('b', 'prepare', 30, 'transfer');
+              commit = cluster.write('b', 'commit-prepared', 30);
+              await systemClock.sleep(1);
+            }
+            await acknowledgements.waitForAcknowledged(...wanted);
+          },
+        },
+      },
+    );
   });
 
   it('declares nothing that is not durable, and nothing without the right to', async () => {
