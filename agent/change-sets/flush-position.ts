@@ -12,17 +12,23 @@ interface Crossing {
 /**
  * What PostgreSQL may be told to be flushed. Never more than what the leader acknowledged as durable; and never so much that the start
  * of a record whose end is not durable falls into a segment that PostgreSQL could then remove: whoever resumes at the acknowledged
- * position has to read that record from its start.
+ * position has to read that record from its start. Nor ever less than the slot stands at: PostgreSQL would move the slot back, to WAL
+ * that it may have removed, and then give the slot up as lost. A leader that was elected again may know an old position only.
  */
 export class FlushPosition {
   readonly #segmentBytes: number;
+  readonly #slotLsn: Lsn;
   readonly #crossings: Crossing[] = [];
   #sentLsn: Lsn;
   #acknowledgedLsn: Lsn = NO_LSN;
 
-  /** @param parseFromLsn start of the record that the stream's first byte lies in; `startLsn` if it lies in none */
-  constructor(startLsn: Lsn, parseFromLsn: Lsn, segmentBytes: number) {
+  /**
+   * @param parseFromLsn start of the record that the stream's first byte lies in; `startLsn` if it lies in none
+   * @param slotLsn the slot's restart position; NO_LSN if it has none
+   */
+  constructor(startLsn: Lsn, parseFromLsn: Lsn, segmentBytes: number, slotLsn: Lsn) {
     this.#sentLsn = startLsn;
+    this.#slotLsn = slotLsn;
     this.#segmentBytes = segmentBytes;
     this.#noteCrossing(startLsn, parseFromLsn);
   }
@@ -52,10 +58,11 @@ export class FlushPosition {
       this.#crossings.shift();
   }
 
-  /** To be reported; NO_LSN until something was acknowledged. */
+  /** To be reported; NO_LSN until something was acknowledged that the slot does not know yet. */
   get flushLsn(): Lsn {
     const [crossing] = this.#crossings;
-    return crossing === undefined ? this.#acknowledgedLsn : minLsn(crossing.recordLsn, this.#acknowledgedLsn);
+    const flushLsn = crossing === undefined ? this.#acknowledgedLsn : minLsn(crossing.recordLsn, this.#acknowledgedLsn);
+    return flushLsn < this.#slotLsn ? NO_LSN : flushLsn;
   }
 
   #noteCrossing(endLsn: Lsn, recordLsn: Lsn): void {

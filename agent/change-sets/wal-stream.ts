@@ -11,7 +11,7 @@ import type { SqlClient } from '../postgres/sql-client.ts';
 import { ReplicationConnection, type NextTimeline } from '../wal-receiver/replication-connection.ts';
 import type { ReplicationMessage } from '../wal-receiver/replication-message.ts';
 import { ensureSlot } from '../wal-receiver/replication-slot.ts';
-import { readTimelineHistories, type TimelineHistoryFile } from '../wal-receiver/timeline-histories.ts';
+import { leftBefore, readTimelineHistories, type TimelineHistoryFile } from '../wal-receiver/timeline-histories.ts';
 import { WalBuffer } from '../wal-receiver/wal-buffer.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import { ChangeSetCutter } from './change-set-cutter.ts';
@@ -46,6 +46,17 @@ const SLOT_RETRY_MS = 50;
 /** A server that shuts down waits for every standby; what is not acknowledged by then comes again after its restart. */
 const SHUTDOWN_GRACE_MS = 5_000;
 
+/** What was found before a stream begins. */
+interface StreamStart {
+  readonly streamFromLsn: Lsn;
+  readonly histories: readonly TimelineHistoryFile[];
+  readonly serverEndLsn: Lsn;
+  /** The slot's. */
+  readonly restartLsn: Lsn;
+  /** The server's history has left the timeline before the position that is asked for. */
+  readonly left: NextTimeline | null;
+}
+
 /**
  * One run of the slot: from PostgreSQL's socket to change sets in order. All that is in memory is bounded: when change sets are not taken,
  * the socket is not read. PostgreSQL hears as flushed only what `acknowledge` was told.
@@ -72,19 +83,19 @@ export class WalStream {
     settings: WalStreamSettings,
     connection: ReplicationConnection,
     request: WalStreamRequest,
-    streamFromLsn: Lsn,
     cutter: ChangeSetCutter,
-    histories: readonly TimelineHistoryFile[],
-    serverEndLsn: Lsn,
+    start: StreamStart,
   ) {
     const { pool, coalesceMs, clock } = settings;
+    const { streamFromLsn } = start;
     this.#settings = settings;
     this.#connection = connection;
     this.#cutter = cutter;
     this.startLsn = cutter.fromLsn;
-    this.histories = histories;
-    this.#serverEndLsn = serverEndLsn;
-    this.#flush = new FlushPosition(cutter.fromLsn, cutter.parseFromLsn, request.segmentBytes);
+    this.histories = start.histories;
+    this.#serverEndLsn = start.serverEndLsn;
+    this.#next = start.left;
+    this.#flush = new FlushPosition(cutter.fromLsn, cutter.parseFromLsn, request.segmentBytes, start.restartLsn);
     this.#queue = new BoundedQueue(pool.capacity);
     this.#buffer = new WalBuffer({
       startLsn: streamFromLsn,
@@ -137,8 +148,13 @@ export class WalStream {
         parser,
         firstEvents: prepared,
       });
-      const streamFromLsn = minLsn(fromLsn, parseFromLsn);
-      return new WalStream(settings, connection, request, streamFromLsn, cutter, histories, identity.flushLsn);
+      return new WalStream(settings, connection, request, cutter, {
+        streamFromLsn: minLsn(fromLsn, parseFromLsn),
+        histories,
+        serverEndLsn: identity.flushLsn,
+        restartLsn,
+        left: first ? null : await leftBefore(connection, identity.timeline, request.timeline, fromLsn),
+      });
     } catch (error) {
       await connection.close();
       throw error;
@@ -159,7 +175,7 @@ export class WalStream {
     }
   }
 
-  /** After `changeSets` has ended: where the history goes on. */
+  /** After `changeSets` has ended: where the history goes on; before the stream's start if what was read there never happened. */
   get next(): NextTimeline | null {
     return this.#next;
   }
@@ -215,6 +231,8 @@ export class WalStream {
     const deadlineMs = clock.monotonicMs() + SLOT_WAIT_MS;
     this.#receivedAtMs = clock.monotonicMs();
     try {
+      // Nothing of this timeline is left to be read.
+      if (this.#next !== null) return this.#buffer.end();
       while (true) {
         try {
           this.#next = await this.#connection.stream({

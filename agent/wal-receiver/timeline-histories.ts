@@ -1,5 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import type { ReplicationConnection } from './replication-connection.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
+import { parseTimelineHistory } from '../../shared/postgres/timeline-history.ts';
+import type { NextTimeline, ReplicationConnection } from './replication-connection.ts';
 
 export interface TimelineHistoryFile {
   readonly timeline: number;
@@ -29,6 +31,25 @@ export async function readTimelineHistories(
     if (content !== null) histories.push({ timeline: ancestor, content });
   }
   return [...histories, { timeline, content: own }];
+}
+
+/**
+ * Where the server's history left a timeline, if it did so before `fromLsn`: what was read of the timeline behind that never happened for
+ * this server, and no more of it will come. Null if the server may have WAL of the timeline from `fromLsn` on.
+ */
+export async function leftBefore(
+  connection: Pick<ReplicationConnection, 'timelineHistory'>,
+  serverTimeline: number,
+  timeline: number,
+  fromLsn: Lsn,
+): Promise<NextTimeline | null> {
+  const content = timeline < serverTimeline ? await connection.timelineHistory(serverTimeline) : null;
+  if (content === null) return null;
+  const { ancestors } = parseTimelineHistory(serverTimeline, content);
+  const index = ancestors.findIndex((ancestor) => ancestor.timeline === timeline);
+  const left = ancestors[index];
+  if (left === undefined || fromLsn <= left.switchLsn) return null;
+  return { timeline: ancestors[index + 1]?.timeline ?? serverTimeline, startLsn: left.switchLsn };
 }
 
 /** The first number of each line that is not empty or a comment. */

@@ -43,9 +43,14 @@ export class WalPuller {
   calls = 0;
   serverEndLsn: Lsn = NO_LSN;
 
-  constructor(address: string, stream: WalStreamKey) {
+  readonly #beginLsn: Lsn;
+
+  /** @param beginLsn a segment's start; NO_LSN: where the agent's slot begins */
+  constructor(address: string, stream: WalStreamKey, beginLsn: Lsn = NO_LSN) {
     this.#address = address;
     this.#stream = stream;
+    this.#beginLsn = beginLsn;
+    this.#startLsn = beginLsn;
   }
 
   get startLsn(): Lsn {
@@ -152,7 +157,7 @@ export class WalPuller {
     this.#events = this.#events.filter((event) => event.seeded === true || event.endLsn <= durableLsn);
     if (count === 0) {
       this.#events = [];
-      this.#startLsn = NO_LSN;
+      this.#startLsn = this.#beginLsn;
     }
   }
 }

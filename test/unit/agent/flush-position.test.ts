@@ -9,11 +9,11 @@ const segmentOf = (position: Lsn): bigint => position / BigInt(SEGMENT_BYTES);
 
 describe('FlushPosition', () => {
   it('reports nothing before something was acknowledged', () => {
-    assert.equal(new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES).flushLsn, NO_LSN);
+    assert.equal(new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES, NO_LSN).flushLsn, NO_LSN);
   });
 
   it('reports what was acknowledged, never less than before', () => {
-    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES);
+    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES, NO_LSN);
     flush.sent({ endLsn: at(5, 1000), nextRecordLsn: at(5, 900) });
     flush.sent({ endLsn: at(5, 2000), nextRecordLsn: at(5, 2000) });
     flush.acknowledge(at(5, 1000));
@@ -24,15 +24,23 @@ describe('FlushPosition', () => {
     assert.equal(flush.flushLsn, at(5, 2000));
   });
 
+  it('never moves the slot back', () => {
+    const flush = new FlushPosition(at(7, 0), at(7, 0), SEGMENT_BYTES, at(6, 500));
+    flush.acknowledge(at(5, 1000));
+    assert.equal(flush.flushLsn, NO_LSN);
+    flush.acknowledge(at(6, 700));
+    assert.equal(flush.flushLsn, at(6, 700));
+  });
+
   it('never reports more than was sent', () => {
-    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES);
+    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES, NO_LSN);
     flush.sent({ endLsn: at(5, 1000), nextRecordLsn: at(5, 1000) });
     flush.acknowledge(at(9, 0));
     assert.equal(flush.flushLsn, at(5, 1000));
   });
 
   it('keeps the segment in which an unfinished record starts', () => {
-    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES);
+    const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES, NO_LSN);
     flush.sent({ endLsn: at(6, 0), nextRecordLsn: at(5, 900_000) });
     flush.sent({ endLsn: at(6, 500), nextRecordLsn: at(5, 900_000) });
     flush.sent({ endLsn: at(6, 900), nextRecordLsn: at(6, 800) });
@@ -45,7 +53,7 @@ describe('FlushPosition', () => {
   });
 
   it('keeps the segment that a resumed stream needs once more', () => {
-    const flush = new FlushPosition(at(6, 0), at(5, 900_000), SEGMENT_BYTES);
+    const flush = new FlushPosition(at(6, 0), at(5, 900_000), SEGMENT_BYTES, NO_LSN);
     flush.sent({ endLsn: at(6, 500), nextRecordLsn: at(6, 500) });
     flush.acknowledge(at(6, 0));
     assert.equal(flush.flushLsn, at(5, 900_000));
@@ -60,7 +68,7 @@ describe('FlushPosition', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), fc.infiniteStream(fc.nat(3)), (steps, holds) => {
-        const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES);
+        const flush = new FlushPosition(at(5, 0), at(5, 0), SEGMENT_BYTES, NO_LSN);
         const waiting: { endLsn: Lsn; nextRecordLsn: Lsn }[] = [];
         let endLsn = at(5, 0);
         let nextRecordLsn = endLsn;
