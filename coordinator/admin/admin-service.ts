@@ -165,7 +165,7 @@ export function adminHandlers({ backends, route, coordination, onError }: AdminS
 
     PlanRestore: unaryHandler(
       counted((request, context) =>
-        perform(
+        read(
           context,
           async () =>
             restoreCodec.restorePlanToMessage(await restores.plan(restoreCodec.restoreRequestFromMessage(request))),
@@ -176,14 +176,28 @@ export function adminHandlers({ backends, route, coordination, onError }: AdminS
 
     Restore: serverStreamHandler(
       countedStream(async function* (request, context) {
-        const found = route.find(context);
-        if (found.kind === 'leader') {
-          const { signal } = context;
-          yield* callStream(found.channel.admin, 'Restore', request, { signal, metadata: found.metadata });
-          return;
+        let passedOn = false;
+        try {
+          const found = route.find(context);
+          if (found.kind === 'leader') {
+            const { signal } = context;
+            for await (const event of callStream(found.channel.admin, 'Restore', request, {
+              signal,
+              metadata: found.metadata,
+            })) {
+              passedOn = true;
+              yield event;
+            }
+            return;
+          }
+        } catch (error) {
+          // Any other error may be an agent's, which the leader passes on.
+          if (passedOn || !(error instanceof TidemarkError && error.code === 'TM-LEAD-001')) {
+            throw error;
+          }
         }
         const domain = restoreCodec.restoreRequestFromMessage(request);
-        // A restore reads copies and writes new directories: it goes on when the leadership is lost meanwhile.
+        // A restore reads copies and writes new directories: it needs no leader, and goes on when one is lost meanwhile.
         for await (const event of restores.run(domain, context.signal)) {
           yield restoreCodec.restoreEventToMessage(event);
         }

@@ -78,6 +78,7 @@ describe('Admin service', () => {
           throw new TidemarkError('TM-RESTORE-003', 'shard-1 has no target');
         },
         run: async function* () {
+          done.push(`${id} restores`);
           yield* [];
         },
       },
@@ -190,6 +191,15 @@ describe('Admin service', () => {
       exitCode: 3,
     });
     assert.equal((await callUnary(member(1).channel.admin, 'GetLeader', {}, settings)).coordinatorId, '');
+  });
+
+  it('plans and runs a restore from the own copy when there is no leader', async () => {
+    election.elect(null);
+    const { admin } = members[0]!.channel;
+    const request = { snapshotId: 'latest', targets: [] };
+    await assert.rejects(callUnary(admin, 'PlanRestore', request, settings), { code: 'TM-RESTORE-003' });
+    for await (const event of callStream(admin, 'Restore', request, settings)) assert.fail(JSON.stringify(event));
+    assert.deepEqual(done.splice(0), ['c0 restores']);
   });
 
   it('reads from the own copy when the leader has vanished', async () => {
