@@ -160,6 +160,7 @@ export async function composeCoordinator(
     repository,
     membership,
     copies: tracker,
+    walProblem: (node) => ingest.status().find((one) => one.node === node && one.state === 'broken')?.problem ?? null,
     walFirstLsn: (stream) => store.position(stream)?.firstLsn ?? null,
     dial,
     nextId: async (leadership) => formatTimestamp(await timestamps.next(leadership)),

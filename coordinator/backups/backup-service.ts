@@ -74,6 +74,8 @@ export interface BackupServiceOptions {
   readonly repository: Repository;
   readonly membership: BackupMembership;
   readonly copies: BackupCopies;
+  /** Why WAL of the node does not flow and will not by itself; null if nothing is known to stand in its way. */
+  readonly walProblem: (node: string) => string | null;
   readonly walFirstLsn: (stream: WalStreamKey) => Lsn | null;
   /** Opens a connection to an agent of its own for each backup. */
   readonly dial: (address: string) => Channel;
@@ -220,6 +222,12 @@ export class BackupService {
     events: EventQueue<BackupEvent>,
   ): Promise<BackupSummary> {
     const { node } = target;
+    const broken = this.#options.walProblem(node);
+    if (broken !== null) {
+      throw new TidemarkError('TM-BACKUP-001', `its WAL does not flow: ${broken}`, {
+        hint: 'Without the WAL that follows, its files are worth nothing: see tidemark status.',
+      });
+    }
     const instance = this.#options.membership.primary(node);
     if (instance === null) throw new TidemarkError('TM-BACKUP-001', `no primary of ${node} is known`);
     const id = await this.#options.nextId(leadership);

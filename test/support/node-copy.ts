@@ -77,6 +77,7 @@ export class NodeCopy {
         objectCopies: () => ['east'],
         waitForAcknowledged: async () => {},
       },
+      walProblem: () => null,
       walFirstLsn: () => lsn(0n),
       dial: (address) => openChannel(address),
       nextId: async () => id,

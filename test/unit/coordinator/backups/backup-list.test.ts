@@ -26,6 +26,7 @@ describe('the list of base backups', () => {
         repository,
         membership: { nodes: () => [], primary: () => null },
         copies: { waitForObject: async () => [], objectCopies: () => ['west'], waitForAcknowledged: async () => {} },
+        walProblem: () => null,
         walFirstLsn: () => lsn(0n),
         dial: () => assert.fail('nobody is called'),
         nextId: () => assert.fail('nothing is named'),
