@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { sqlState } from '../postgres/postgres-error.ts';
 import { type Lsn, parseLsn } from '../../shared/postgres/lsn.ts';
 
 /** What the server says when the backup starts. */
@@ -145,7 +146,10 @@ export class BackupSession {
       return (await this.#client.query<Record<string, string | null>>(sql, values)).rows;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
-      throw new TidemarkError('TM-BACKUP-001', `PostgreSQL refused a step of the base backup: ${message}`, { cause });
+      throw new TidemarkError('TM-BACKUP-001', `PostgreSQL refused a step of the base backup: ${message}`, {
+        ...(sqlState(cause) === '42501' ? { hint: "Grant the agent's role what the README names." } : {}),
+        cause,
+      });
     }
   }
 }

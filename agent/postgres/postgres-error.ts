@@ -42,7 +42,13 @@ export function toPostgresError(error: unknown, what: string): TidemarkError {
     }
     if (state === '42501') {
       return new TidemarkError('TM-PG-002', `${what}: ${message}`, {
-        hint: 'The user needs REPLICATION and the role pg_monitor; for base backups also pg_read_server_files.',
+        hint: 'The user needs REPLICATION, the role pg_monitor, and EXECUTE on pg_backup_start and pg_backup_stop.',
+        cause: error,
+      });
+    }
+    if (state === '55000' && message.includes('wal_level')) {
+      return new TidemarkError('TM-PG-002', `${what}: ${message}`, {
+        hint: 'Set wal_level to replica and restart PostgreSQL.',
         cause: error,
       });
     }

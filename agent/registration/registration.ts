@@ -32,6 +32,8 @@ export class Registration implements Service {
   #channel: Channel | null = null;
   #index = 0;
   #registered = false;
+  /** The last refusal that was said, so that the log is not filled with it. */
+  #refusal = '';
 
   constructor(settings: RegistrationSettings) {
     this.#settings = settings;
@@ -72,10 +74,14 @@ export class Registration implements Service {
       );
       if (!this.#registered) logger.info({ coordinator: address, leader: response?.leaderId }, 'registered');
       this.#registered = true;
+      this.#refusal = '';
       return Math.min(Math.max(response?.heartbeatIntervalMs ?? 0, HEARTBEAT_MIN_MS), HEARTBEAT_MAX_MS);
     } catch (error) {
       if (signal.aborted) return null;
-      logger.warn({ err: error, coordinator: address }, 'this coordinator does not take the registration');
+      const refusal = error instanceof Error ? error.message : String(error);
+      const level = refusal === this.#refusal ? 'debug' : 'warn';
+      logger[level]({ err: error, coordinator: address }, 'this coordinator does not take the registration');
+      this.#refusal = refusal;
       this.#registered = false;
       this.#channel?.close();
       this.#channel = null;

@@ -54,10 +54,14 @@ export class CoordinatorConnection {
     if (only !== undefined && failures.length === 1) {
       throw only;
     }
+    const handshake = failures.find(({ code }) => code === 'TM-RPC-002');
     throw new TidemarkError(
-      'TM-RPC-001',
+      handshake?.code ?? 'TM-RPC-001',
       `no coordinator can be reached: ${failures.map(({ message }) => message).join('; ')}`,
-      { hint: 'Name one that runs: --coordinator HOST:PORT or TIDEMARK_COORDINATOR.', cause: only },
+      {
+        hint: `${handshake?.hint ?? only?.hint ?? ''} Others are named by --coordinator or TIDEMARK_COORDINATOR.`.trim(),
+        cause: only,
+      },
     );
   }
 }

@@ -11,6 +11,8 @@ export interface TextStream {
 }
 
 const REDRAW_MS = 100;
+/** Where the terminal does not say, or says 0. */
+const COLUMNS_UNKNOWN = 80;
 
 /**
  * Results go to stdout: text for people, or with `--json` one document. Progress and errors go to stderr, progress only where
@@ -62,7 +64,7 @@ export class Output {
     this.#meter.update(progress, nowMs);
     if (nowMs - this.#drawnAtMs >= REDRAW_MS) {
       this.#drawnAtMs = nowMs;
-      this.#stderr.write(`\r\u001b[K${this.#meter.line((this.#stderr.columns ?? 80) - 1)}`);
+      this.#stderr.write(`\r\u001b[K${this.#meter.line((this.#stderr.columns || COLUMNS_UNKNOWN) - 1)}`);
     }
   }
 

@@ -49,7 +49,12 @@ export function renderReport(report: RestoreReport): string {
       ['restored', `${report.snapshot.id} of ${formatTime(report.snapshot.timeUs)}`],
       ['class', describeClass(report.snapshot.class)],
       ['took', formatDuration(report.durationMs)],
-      ['state', report.paused ? 'all nodes stand at the cut, paused; nothing is promoted' : 'open to clients'],
+      [
+        'state',
+        report.paused
+          ? `all nodes stand at the cut, paused; to go on: the same with --snapshot ${report.snapshot.id}, without --pause`
+          : 'open to clients',
+      ],
     ]),
     renderTable(
       [

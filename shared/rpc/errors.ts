@@ -88,7 +88,10 @@ function fromStatus(error: grpc.ServiceError, address: string): TidemarkError {
     case grpc.status.UNAVAILABLE:
       return isTlsProblem(error.details)
         ? new TidemarkError('TM-RPC-002', `the TLS handshake with ${address} failed: ${details}`, { cause })
-        : new TidemarkError('TM-RPC-001', `${address} cannot be reached: ${details}`, { cause });
+        : new TidemarkError('TM-RPC-001', `${address} cannot be reached: ${details}`, {
+            ...(isCutOff(error.details) ? { hint: CUT_OFF_HINT } : {}),
+            cause,
+          });
     case grpc.status.DEADLINE_EXCEEDED:
       return new TidemarkError('TM-RPC-004', `${address} did not answer in time: ${details}`, { cause });
     case grpc.status.CANCELLED:
@@ -127,6 +130,14 @@ function readable(details: string): string {
     .replace(/^No connection established\. Last error: (Error: )?/, '')
     .replace(/\.? Resolution note:\s*$/, '')
     .replace(/ \(\d{4}-\d{2}-\d{2}T[\d:.]+Z\)/, '');
+}
+
+const CUT_OFF_HINT =
+  'Somebody listens there and ended the connection: see whether both sides use TLS, and whether it accepts the certificate.';
+
+/** What remains to be seen of a peer that wants TLS, or another certificate. */
+function isCutOff(details: string): boolean {
+  return /ECONNRESET|socket hang up|Failed to connect|EPROTO|EPIPE/.test(details);
 }
 
 function isTlsProblem(details: string): boolean {
