@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { assert } from '../../shared/errors/assert.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
 import { lsn } from '../../shared/postgres/lsn.ts';
 import { changeSetToMessage, walStreamFromMessage } from '../../shared/rpc/change-set-codec.ts';
@@ -136,7 +137,8 @@ export class AgentService {
       }
     };
     try {
-      const send = (message: PullWalResponse): Promise<void> => duplex.send(message);
+      // A leader that takes nothing, such as a paused one, must not keep the next one waiting.
+      const send = (message: PullWalResponse): Promise<void> => duplex.send(message, stop);
       await send({
         started: {
           instance: instanceToMessage(await this.#settings.instance.describe()),
@@ -204,15 +206,14 @@ export class AgentService {
     caller: Caller,
     stop: AbortSignal,
   ): Promise<void> {
-    const stopped = new Promise<null>((resolve) => {
-      if (stop.aborted) resolve(null);
-      else stop.addEventListener('abort', () => resolve(null), { once: true });
-    });
     while (!stop.aborted) {
-      const next = requests.next();
-      next.catch(() => undefined);
-      const result = await Promise.race([next, stopped]);
-      if (result === null) return;
+      let result;
+      try {
+        result = await rejectOnAbort(requests.next(), stop);
+      } catch (error) {
+        if (stop.aborted) return;
+        throw error;
+      }
       if (result.done === true) throw new TidemarkError('TM-RPC-001', 'the leader ended the call');
       const { acknowledge } = result.value;
       if (!acknowledge) throw new TidemarkError('TM-USAGE-001', 'PullWal was opened already');

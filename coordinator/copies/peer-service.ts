@@ -11,7 +11,7 @@ import type { FollowWalResponse } from '../../shared/rpc/generated/tidemark/v1/F
 import type { PeerHandlers } from '../../shared/rpc/generated/tidemark/v1/Peer.ts';
 import { duplexHandler, unaryHandler, type Duplex } from '../../shared/rpc/handlers.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
-import { rejectOnAbort } from '../journal/reject-on-abort.ts';
+import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import { Wakeup } from '../journal/wakeup.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';

@@ -9,7 +9,7 @@ import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { OpenFile } from './journal-file.ts';
 import { findStreams, recoverStream } from './journal-recovery.ts';
 import type { FrameCodec } from './overlap.ts';
-import { rejectOnAbort } from './reject-on-abort.ts';
+import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import { SegmentFinisher } from './segment-finisher.ts';
 import { localIndexer, type SegmentIndexer } from './segment-indexer.ts';
 import { Wakeup } from './wakeup.ts';

@@ -49,8 +49,12 @@ export function serverStreamHandler<Q, R>(
 export interface Duplex<Q, R> extends CallContext {
   /** Ends when the caller has said all; to be iterated once. */
   readonly requests: AsyncIterable<Q>;
-  /** Resolves when more may be sent. @throws TidemarkError TM-RPC-001 if the caller went away */
-  readonly send: (message: R) => Promise<void>;
+  /**
+   * Resolves when more may be sent.
+   * @param signal gives up waiting; left out: when the call is cancelled
+   * @throws TidemarkError TM-RPC-001 if the caller went away; the signal's reason
+   */
+  readonly send: (message: R, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Makes a two-way method of a function; the call ends when its promise settles. */
@@ -63,7 +67,7 @@ export function duplexHandler<Q, R>(
       handle({
         ...context,
         requests: readStream<Q>(call, { address: context.peer }),
-        send: (message) => writeMessage(call, message, context.signal),
+        send: (message, signal = context.signal) => writeMessage(call, message, signal),
       }),
     );
   };
