@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,15 +54,40 @@ describe('systemd units', () => {
 });
 
 describe('example configurations', () => {
+  let scratch: string;
+  let certificate: string;
+  let key: string;
+
+  before(() => {
+    scratch = mkdtempSync(path.join(tmpdir(), 'tidemark-examples-'));
+    const [certFile, keyFile] = [path.join(scratch, 'certificate'), path.join(scratch, 'key')];
+    const subject = ['-subj', '/CN=example', '-days', '1', '-keyout', keyFile, '-out', certFile];
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject], { stdio: 'pipe' });
+    certificate = readFileSync(certFile, 'utf8');
+    key = readFileSync(keyFile, 'utf8');
+  });
+
+  after(() => rmSync(scratch, { recursive: true }));
+
+  /** The example, with its files below `scratch` and made there. */
+  function installed(name: string): string {
+    const directory = path.join(scratch, name);
+    const content = readFileSync(path.join(deploy, 'examples', name), 'utf8').replaceAll('/etc/tidemark', directory);
+    for (const [file] of content.matchAll(new RegExp(`${directory}/\\S+`, 'g'))) {
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, file.endsWith('.key') ? key : file.endsWith('.pem') ? certificate : 'secret\n', {
+        mode: 0o600,
+      });
+    }
+    const config = path.join(directory, 'config.yaml');
+    writeFileSync(config, content);
+    return config;
+  }
+
   for (const name of readdirSync(path.join(deploy, 'examples'))) {
     const program = name.startsWith('agent') ? 'agent' : 'coordinator';
     it(`${name} is accepted by tidemark-${program} --check`, () => {
-      const args = [
-        path.join(root, `dist/${program}/main.js`),
-        '--config',
-        path.join(deploy, 'examples', name),
-        '--check',
-      ];
+      const args = [path.join(root, `dist/${program}/main.js`), '--config', installed(name), '--check'];
       execFileSync(process.execPath, args, { stdio: 'pipe' });
     });
   }
