@@ -58,7 +58,10 @@ port.on('message', (job: WriteJob) => {
   } catch (error) {
     const full = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
     const code = error instanceof TidemarkError ? error.code : full ? 'TM-REPO-007' : 'TM-INTERNAL-001';
-    reply = { kind: 'failed', job: job.job, code, message: error instanceof Error ? error.message : String(error) };
+    const text = error instanceof Error ? error.message : String(error);
+    const file = job.kind === 'frame' ? job.writes[0]?.file : job.files[0];
+    const message = error instanceof TidemarkError ? text : `cannot write ${file ?? job.kind}: ${text}`;
+    reply = { kind: 'failed', job: job.job, code, message };
   }
   port.postMessage(reply);
 });

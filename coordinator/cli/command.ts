@@ -10,6 +10,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** A coordinator that answers; always the same one. @throws TidemarkError TM-RPC-001 if none does */
   readonly coordinator: () => Promise<Channel>;
+  /** Makes the next `coordinator` look anew for one that answers. */
+  readonly forgetCoordinator: () => void;
 }
 
 /** Values by the option's long name in camelCase: text, true, or a list of texts. */

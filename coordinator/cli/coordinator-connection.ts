@@ -30,6 +30,13 @@ export class CoordinatorConnection {
     return this.#channel;
   }
 
+  /** Lets the coordinator go; the next call looks for one that answers anew. */
+  forget(): void {
+    this.#opened?.close();
+    this.#opened = null;
+    this.#channel = null;
+  }
+
   close(): void {
     this.#opened?.close();
   }

@@ -102,6 +102,7 @@ function addCommand(parent: Command, name: string, spec: CommandSpec, cli: CliEn
       clock: cli.clock,
       signal: cli.signal,
       coordinator: () => connection.channel(),
+      forgetCoordinator: () => connection.forget(),
     };
     try {
       await spec.run(context, command.args, command.opts());

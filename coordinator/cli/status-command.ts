@@ -1,4 +1,5 @@
 import type { ClusterStatus, NodeStatus } from '../../shared/admin/status.ts';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { formatLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import { statusFromMessage } from '../../shared/rpc/status-codec.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
@@ -26,12 +27,21 @@ export const statusCommands: readonly CommandSpec[] = [
   },
 ];
 
+/** Goes on over failures that pass, such as a coordinator's end: that is when people watch. */
 async function watch(context: CommandContext): Promise<void> {
   const { output, clock, signal } = context;
   while (!signal.aborted) {
-    const status = await fetchStatus(context);
-    output.clearScreen();
-    output.resultLine(status, () => `${renderStatus(status, nowUs(context))}\n`);
+    try {
+      const status = await fetchStatus(context);
+      output.clearScreen();
+      output.resultLine(status, () => `${renderStatus(status, nowUs(context))}\n`);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof TidemarkError && error.retryable)) throw error;
+      output.clearScreen();
+      output.error(error);
+      context.forgetCoordinator();
+    }
     await clock.sleep(WATCH_INTERVAL_MS, signal).catch(() => {});
   }
 }

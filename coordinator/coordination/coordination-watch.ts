@@ -39,7 +39,10 @@ export class CoordinationWatch implements Service {
         if (now) {
           logger.info({ kind: coordination.kind }, 'the coordination service answers');
         } else {
-          logger.warn({ kind: coordination.kind }, 'the coordination service does not answer: no names can be written');
+          logger.warn(
+            { kind: coordination.kind, reason: coordination.problem() },
+            'the coordination service does not answer: no names can be written',
+          );
         }
         reachable = now;
       }

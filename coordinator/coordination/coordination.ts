@@ -72,6 +72,9 @@ export interface Coordination {
   /** Reads all names below a prefix. @throws TidemarkError TM-LEAD-003 */
   getAll(prefix: string): Promise<ReadonlyMap<string, string>>;
 
+  /** Why the last call that failed did, in words; null if none has. For the log. */
+  problem(): string | null;
+
   /** Whether the service answered lately; for status and metrics. */
   reachable(): boolean;
 

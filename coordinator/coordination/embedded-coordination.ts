@@ -109,6 +109,10 @@ export class EmbeddedCoordination implements Coordination {
     return all;
   }
 
+  problem(): string | null {
+    return null;
+  }
+
   reachable(): boolean {
     return this.#lock !== null;
   }

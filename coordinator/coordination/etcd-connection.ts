@@ -49,6 +49,7 @@ export class EtcdConnection {
   readonly #attempts = new Set<AbortController>();
   #current = 0;
   #reachable = false;
+  #problem: string | null = null;
 
   constructor(access: EtcdAccess, clock: Clock) {
     if (access.endpoints.length === 0) {
@@ -57,6 +58,11 @@ export class EtcdConnection {
     this.callTimeoutMs = access.callTimeoutMs;
     this.#endpoints = access.endpoints.map((url) => new Endpoint(url, access, clock));
     this.#clock = clock;
+  }
+
+  /** Why the last call that failed did; null before the first. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** Whether the last call that ended was answered. */
@@ -89,6 +95,7 @@ export class EtcdConnection {
           throw error;
         }
         failure = error;
+        this.#problem = `${endpoint.url}: ${messageOf(error)}`;
         if (error instanceof EtcdAuthenticationFailedError || error instanceof EtcdPermissionDeniedError) {
           this.#reachable = false;
           throw new TidemarkError('TM-LEAD-003', `etcd at ${endpoint.url} refuses access: ${error.message}`, {

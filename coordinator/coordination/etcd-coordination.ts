@@ -148,6 +148,10 @@ export class EtcdCoordination implements Coordination {
     return new Map(response.kvs.map(({ key, value }) => [key.toString().slice(cut), value.toString()]));
   }
 
+  problem(): string | null {
+    return this.#connection.problem;
+  }
+
   reachable(): boolean {
     return this.#connection.reachable;
   }

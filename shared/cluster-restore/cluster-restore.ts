@@ -103,11 +103,19 @@ export async function* restoreCluster(
   assert(nodes.length === plan.nodes.length, 'every node of the plan has its target');
   let finished = false;
   let opening = false;
+  const onEachNode = <Result>(step: (node: NodeRestore, report: Report, aborted: AbortSignal) => Promise<Result>) =>
+    onAllNodes(nodes, signal, async (node, report, aborted) => {
+      try {
+        return await step(node, report, aborted);
+      } catch (error) {
+        throw failureOn(node.plan.node, error);
+      }
+    });
   try {
-    yield* onAllNodes(nodes, signal, async ({ target, ...node }, report, aborted) => {
+    yield* onEachNode(async ({ target, ...node }, report, aborted) => {
       await follow(target.prepare(prepareRequest(options, node), aborted), report);
     });
-    yield* onAllNodes(nodes, signal, async ({ target, plan: { node } }, report, aborted) => {
+    yield* onEachNode(async ({ target, plan: { node } }, report, aborted) => {
       await follow(target.startFenced(nodeRestoreId(restoreId, node), aborted), report);
     });
     yield progress('paused', `all ${nodes.length} nodes stand at the cut`);
@@ -118,21 +126,21 @@ export async function* restoreCluster(
         paused: true,
       };
     }
-    const promoted = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+    const promoted = yield* onEachNode(({ target, plan: { node } }, _report, aborted) =>
       target.promote(nodeRestoreId(restoreId, node), aborted),
     );
     checkPromoted(options, promoted);
     yield progress('resolve', `${plan.snapshot.inDoubt.length} branches in doubt, as predicted`);
-    const resolved = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+    const resolved = yield* onEachNode(({ target, plan: { node } }, _report, aborted) =>
       target.resolve(nodeRestoreId(restoreId, node), inDoubtOf(options, node), aborted),
     );
-    const failures = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+    const failures = yield* onEachNode(({ target, plan: { node } }, _report, aborted) =>
       target.check(nodeRestoreId(restoreId, node), options.assertions, aborted),
     );
     checkFailures(options, failures);
     yield progress('open', 'every check held');
     opening = true;
-    const opened = yield* onAllNodes(nodes, signal, ({ target, plan: { node } }, _report, aborted) =>
+    const opened = yield* onEachNode(({ target, plan: { node } }, _report, aborted) =>
       target.open(nodeRestoreId(restoreId, node), aborted),
     );
     finished = true;
@@ -148,6 +156,18 @@ export async function* restoreCluster(
       await abandonAll(options);
     }
   }
+}
+
+type Report = (progress: Progress) => void;
+
+/** Says on which node it was; and what to do where the code's own remedy is a repository's. */
+function failureOn(node: string, error: unknown): unknown {
+  if (!(error instanceof TidemarkError)) {
+    return error;
+  }
+  const { code, message, retryable } = error;
+  const hint = code === 'TM-REPO-007' ? 'Make room for the target, and give the same command again.' : error.hint;
+  return new TidemarkError(code, `${node}: ${message}`, { hint, retryable, cause: error });
 }
 
 function prepareRequest(

@@ -170,6 +170,9 @@ export function isAbort(error: unknown): boolean {
 }
 
 function wrapUnknown(error: unknown): TidemarkError {
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+    return new TidemarkError('TM-REPO-007', error.message, { hint: 'Make room, and try again.', cause: error });
+  }
   return new TidemarkError('TM-RPC-003', messageOf(error), { cause: error });
 }
 

@@ -7,6 +7,7 @@ import { systemClock } from '../../../../shared/lifecycle/clock.ts';
 import type { SnapshotSummary } from '../../../../shared/admin/snapshot.ts';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
 import { snapshotToMessage } from '../../../../shared/rpc/admin-codec.ts';
+import { statusToMessage } from '../../../../shared/rpc/status-codec.ts';
 import { serverStreamHandler, unaryHandler } from '../../../../shared/rpc/handlers.ts';
 import { protocol } from '../../../../shared/rpc/proto.ts';
 import { RpcServer } from '../../../../shared/rpc/server.ts';
@@ -23,7 +24,7 @@ async function run(
     environment,
     stdout: { write: (text) => (written.out += text) },
     stderr: { write: (text) => (written.err += text) },
-    clock: systemClock,
+    clock: { ...systemClock, sleep: async () => {} },
     signal: new AbortController().signal,
     ...(commands === undefined ? {} : { commands }),
   });
@@ -110,6 +111,8 @@ describe('commands with a coordinator', () => {
     restorable: true,
   };
   const requests: unknown[] = [];
+  /** What GetStatus answers, one after the other: a cluster's name, or an error. */
+  const statuses: (string | TidemarkError)[] = [];
   let server: RpcServer;
   let coordinator: string;
 
@@ -117,7 +120,23 @@ describe('commands with a coordinator', () => {
     server = new RpcServer();
     const refuse = unaryHandler(async () => Promise.reject(new TidemarkError('TM-INTERNAL-001', 'not expected')));
     server.addService(protocol.Admin.service, {
-      GetStatus: refuse,
+      GetStatus: unaryHandler(async () => {
+        const answer = statuses.shift() ?? new TidemarkError('TM-USAGE-001', 'the end of this test');
+        if (answer instanceof TidemarkError) throw answer;
+        return statusToMessage({
+          cluster: answer,
+          state: 'ok',
+          problems: [],
+          leader: null,
+          coordinators: [],
+          nodes: [],
+          lastSnapshot: null,
+          copiesRequired: 1,
+          recoverable: null,
+          coordination: 'embedded',
+          coordinationReachable: true,
+        });
+      }),
       CreateBackup: serverStreamHandler(async function* () {
         yield { progress: { phase: 'files', node: 'shard-1', bytesDone: 1, bytesTotal: 2 } };
         throw new TidemarkError('TM-BACKUP-001', 'node shard-1: the disk is full', { hint: 'Make room.' });
@@ -169,6 +188,20 @@ describe('commands with a coordinator', () => {
     const { code, out } = await ask('leader', 'show');
     assert.equal(code, 0);
     assert.equal(out, 'leader       c1\ndata centre  east\naddress      a:1\nterm         7\n');
+  });
+
+  it('watches on over a failure that passes', async () => {
+    statuses.push('first', new TidemarkError('TM-LEAD-001', 'an election'), 'second');
+    const { code, out, err } = await ask('status', '--watch', '--json');
+    assert.deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { cluster: string }).cluster),
+      ['first', 'second'],
+    );
+    assert.match(err, /TM-LEAD-001.*\n.*TM-USAGE-001/);
+    assert.equal(code, 2);
   });
 
   it('lists snapshots as a table and as JSON', async () => {

@@ -213,7 +213,7 @@ describe('cluster restore', () => {
     it(`opens none and abandons all when ${step} fails on one node`, async () => {
       const targets = new FakeTargets();
       targets.fails = { node: 'b', step };
-      await assert.rejects(run(targets.options()), { code: 'TM-PG-004', message: `${step} failed on b` });
+      await assert.rejects(run(targets.options()), { code: 'TM-PG-004', message: `b: ${step} failed on b` });
       targets.assertInStep();
       const abandoned = targets.log.filter((line) => line.endsWith('abandoned'));
       assert.equal(abandoned.length, step === 'open' ? 0 : NODES.length);
