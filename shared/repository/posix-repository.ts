@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, realpath, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TidemarkError } from '../errors/tidemark-error.ts';
+import { writeDurably } from './durable-file.ts';
 import { REPOSITORY_FORMAT, REPOSITORY_MANIFEST_PATH } from './layout.ts';
 import {
   HIDDEN_PREFIX,
@@ -259,20 +260,6 @@ async function createManifest(root: string, names: { readonly cluster: string; r
 async function removeTemporaryFiles(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     if (name.startsWith(TEMPORARY_PREFIX)) await rm(join(root, name), { force: true });
-  }
-}
-
-async function writeDurably(file: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
-  const handle = await open(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o640);
-  try {
-    for await (const piece of pieces) {
-      for (let offset = 0; offset < piece.length;) {
-        offset += (await handle.write(piece, offset)).bytesWritten;
-      }
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
