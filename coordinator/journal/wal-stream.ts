@@ -314,11 +314,16 @@ export class WalStream {
     for (const path of isActive ? [journal, object] : [object, journal, object]) {
       const limit = isActive && path === journal ? { limitBytes: this.#fileBytes } : {};
       const entries = readEntries(path, { fromLsn: position, ...limit });
+      let endLsn = position;
       try {
         for await (const { entry } of entries) {
-          if (entry.endLsn > position) yield toChangeSet(entry);
+          if (entry.endLsn <= position) continue;
+          endLsn = entry.endLsn;
+          yield toChangeSet(entry);
         }
-        return;
+        // Asked for again and again, it would never give more.
+        if (endLsn > position) return;
+        throw new TidemarkError('TM-REPO-003', `${path} ends before ${formatLsn(position)}, which it is to hold`);
       } catch (error) {
         if (!isErrno(error, 'ENOENT')) throw storageError(error, `read ${path}`);
       }

@@ -421,6 +421,20 @@ describe('the WAL store', () => {
     assert.equal((await place.open()).position(STREAM), null);
   });
 
+  it('says so when a file has become shorter, instead of looking for the rest for ever', async () => {
+    let store = await place.open();
+    const list = changeSets(START, START + BigInt(SEGMENT_BYTES) + 10n, 128 * 1024);
+    await appendAll(store, list);
+    await store.finished();
+    store = await place.open();
+    const [first, second] = list;
+    assert.ok(first !== undefined && second !== undefined);
+    const object = join(place.path, walSegmentPath(STREAM, SEGMENTS[0]));
+    await truncate(object, Math.round((await stat(object)).size / 8));
+    assert.equal((await readWal(store, NO_LSN, first.endLsn)).length, 128 * 1024);
+    await assert.rejects(readWal(store, second.startLsn, second.endLsn), hasCode('TM-REPO-003'));
+  });
+
   it('waits for room, acknowledges nothing meanwhile, and goes on from memory', async () => {
     let failing: 'write' | 'sync' | null = null;
     const openFile = async (path: string, flags: number, mode: number): Promise<FileHandle> => {
