@@ -33,17 +33,19 @@ export async function runBackupBench(dataBytes: number, say: (line: string) => v
   rows.push(await measure(bytes, 'pg_basebackup', 'pg_basebackup', (target) => basebackupArguments(server, target)));
   say('pgBackRest, zst level 3, 2 processes');
   rows.push(await backrest(server, bytes));
-  say('tidemark, zstd level 3, 2 workers, 1 copy');
-  rows.push(await tidemark(server, bytes));
+  for (const level of [1, 3]) {
+    say(`tidemark, zstd level ${level}${level === 1 ? ' (the default)' : ''}, 2 workers, 1 copy`);
+    rows.push(await tidemark(server, bytes, level));
+  }
   return rows;
 }
 
-async function tidemark(server: PostgresServer, bytes: number): Promise<BenchRow> {
+async function tidemark(server: PostgresServer, bytes: number, level: number): Promise<BenchRow> {
   await using cluster = await TidemarkCluster.create({
     shards: [server],
     dataCenters: ['east'],
     snapshotInterval: '1h',
-    agentConfig: { backup: { workers: 2, compression_level: 3 } },
+    agentConfig: { backup: { workers: 2, compression_level: level } },
   });
   const leader = await cluster.leader();
   await waitFor('the shard streams', async () => (await cluster.status()).nodes[0]?.state === 'streaming');
@@ -58,7 +60,7 @@ async function tidemark(server: PostgresServer, bytes: number): Promise<BenchRow
     await cluster.cli.json(['backup', 'create'], TIMEOUT_MS);
     return benchRow({
       benchmark: 'backup',
-      tool: 'tidemark zstd 3, 2 workers',
+      tool: `tidemark zstd ${level}, 2 workers`,
       bytes,
       durationMs: performance.now() - startedAt,
       storedBytes: directoryBytes(leader.repositoryPath) - storedBefore,
