@@ -110,7 +110,12 @@ export async function composeCoordinator(
   const agentChannel = (to: string) => agents.channel(to);
 
   // What the leader does.
-  const membership = new Membership({ coordination, clock, silenceMaxMs: config.agents.silence });
+  const membership = new Membership({
+    coordination,
+    clock,
+    silenceMaxMs: config.agents.silence,
+    expected: config.nodes,
+  });
   const timestamps = new TimestampOracle({ coordination, clock });
   const tracker = new AcknowledgementTracker({ coordinatorId, dataCenter, copiesRequired: config.copies.required });
   const ingest = new WalIngest({

@@ -35,6 +35,8 @@ export interface StatusFacts {
   readonly leading: boolean;
   readonly coordinators: readonly Omit<CoordinatorStatus, 'leader'>[];
   readonly nodes: readonly NodeFacts[];
+  /** Agents that call and are not taken. */
+  readonly refused: readonly { readonly node: string; readonly instance: string; readonly reason: string }[];
   readonly copiesRequired: number;
   readonly backups: readonly BackupSummary[];
   /** The newest ones, newest first. */
@@ -134,6 +136,9 @@ function judge(
   if (facts.leading) {
     judgeCopies(facts, down, degraded);
     judgeNodes(nodes, down, degraded);
+    for (const { reason } of facts.refused) {
+      degraded.push(`an agent is refused: ${reason}`);
+    }
     if (nodes.length > 0) {
       judgeSnapshot(facts, complete, degraded);
     }

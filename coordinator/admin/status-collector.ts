@@ -10,7 +10,7 @@ import type { Coordination, CoordinatorInfo, Leadership } from '../coordination/
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import { LagMeter } from '../ingest/lag-meter.ts';
 import type { NodeIngestStatus } from '../ingest/node-ingest.ts';
-import type { Membership } from '../membership/membership.ts';
+import type { MemberInstance, Membership } from '../membership/membership.ts';
 import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-backends.ts';
 import { assembleStatus, isRestorable, type NodeFacts } from './assemble-status.ts';
 
@@ -33,7 +33,7 @@ export interface StatusSources {
   readonly repositoryId: string;
   readonly coordination: Pick<Coordination, 'kind' | 'leader' | 'coordinators' | 'reachable'>;
   readonly leadership: () => Leadership | null;
-  readonly membership: Pick<Membership, 'nodes' | 'primary'>;
+  readonly membership: Pick<Membership, 'nodes' | 'missing' | 'refused' | 'primary'>;
   readonly tracker: Pick<AcknowledgementTracker, 'acknowledged' | 'copies' | 'copiesRequired'>;
   /** `WalIngest`: the nodes that are pulled in this leadership. */
   readonly ingest: { status(): readonly IngestNode[] };
@@ -75,6 +75,7 @@ export class StatusCollector implements StatusBackend, Service {
       leading: leadership !== null,
       coordinators,
       nodes: this.#nodes(),
+      refused: leadership === null ? [] : this.#sources.membership.refused(),
       copiesRequired: tracker.copiesRequired,
       backups,
       snapshots,
@@ -118,6 +119,7 @@ export class StatusCollector implements StatusBackend, Service {
         leading: leadership !== null,
         coordinators: [],
         nodes: this.#nodes(),
+        refused: [],
         copiesRequired: 1,
         backups: [],
         snapshots: [],
@@ -186,7 +188,7 @@ export class StatusCollector implements StatusBackend, Service {
       return [];
     }
     const pulled = new Map(ingest.status().map((node) => [node.node, node]));
-    return membership.nodes().map(({ node, systemIdentifier, instances }): NodeFacts => {
+    const registered = membership.nodes().map(({ node, systemIdentifier, instances }): NodeFacts => {
       const primary = membership.primary(node);
       const alive = instances.some((member) => member.alive);
       const own = pulled.get(node);
@@ -201,13 +203,16 @@ export class StatusCollector implements StatusBackend, Service {
         instance: primary?.instance ?? '',
         agentAddress: primary?.advertisedAddress ?? '',
         state: own?.state ?? (alive ? 'waiting' : 'unreachable'),
-        problem: own === undefined || own.problem === '' ? (primary?.problem ?? '') : own.problem,
+        problem: [own?.problem, primary?.problem, twoWriters(instances)].find((text) => text) ?? '',
         flushLsn,
         acknowledgedLsn,
         lagMs: own?.lagMs ?? 0,
         copies: tracker.copies(stream),
       };
     });
+    return [...registered, ...membership.missing().map((node) => missingNode(node))].sort((a, b) =>
+      a.node < b.node ? -1 : 1,
+    );
   }
 
   /** A timeline has a meter of its own: a new one may begin below where the old one stood. */
@@ -220,4 +225,32 @@ export class StatusCollector implements StatusBackend, Service {
     this.#meters.set(node, { timeline, meter });
     return meter;
   }
+}
+
+/** A node of which no agent was ever heard. */
+function missingNode(node: string): NodeFacts {
+  return {
+    node,
+    systemIdentifier: '',
+    timeline: 0,
+    instance: '',
+    agentAddress: '',
+    state: 'unreachable',
+    problem: 'its agent has never registered',
+    flushLsn: NO_LSN,
+    acknowledgedLsn: NO_LSN,
+    lagMs: 0,
+    copies: [],
+  };
+}
+
+/** Two servers of one system that both write are two histories, or one server with two agents. Empty if there is one at most. */
+function twoWriters(instances: readonly MemberInstance[]): string {
+  const writers = instances
+    .filter(
+      ({ alive, instance }) =>
+        alive && instance.postgresReachable && !instance.inRecovery && instance.systemIdentifier !== '',
+    )
+    .map(({ instance }) => `${instance.instance} (${instance.advertisedAddress})`);
+  return writers.length > 1 ? `more than one instance says that it is the primary: ${writers.join(', ')}` : '';
 }

@@ -61,6 +61,8 @@ export interface BackupRequest {
 /** As much of Membership as backups need. */
 export interface BackupMembership {
   nodes(): readonly { readonly node: string; readonly systemIdentifier: string }[];
+  /** Nodes of the cluster that have never made themselves known. */
+  missing(): readonly string[];
   primary(node: string): Instance | null;
 }
 
@@ -173,7 +175,9 @@ export class BackupService {
   }
 
   #targets(nodes: readonly string[]): Target[] {
-    const known = this.#options.membership.nodes();
+    const { membership } = this.#options;
+    // One that has never registered has its backup fail, instead of being left out unseen.
+    const known = [...membership.nodes(), ...membership.missing().map((node) => ({ node, systemIdentifier: '' }))];
     const wanted = nodes.length === 0 ? known.map((target) => target.node) : [...new Set(nodes)];
     if (wanted.length === 0) throw new TidemarkError('TM-BACKUP-001', 'no node has registered yet');
     return wanted.map((node) => {

@@ -19,6 +19,9 @@ export const snapshotCommands: readonly CommandSpec[] = [
       const settings = { deadlineMs: CREATE_DEADLINE_MS, signal };
       const snapshot = snapshotFromMessage(await callUnary(admin, 'CreateSnapshot', request, settings));
       output.result(snapshot, () => renderSnapshot(snapshot));
+      if (!snapshot.complete) {
+        throw new TidemarkError('TM-SNAP-003', `snapshot ${snapshot.id} does not hold all nodes as they were`);
+      }
     },
   },
   {

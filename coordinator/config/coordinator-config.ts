@@ -69,6 +69,13 @@ export const coordinatorConfigSchema = z.strictObject({
   data_center: nameSchema.describe('where this coordinator and its repository stand; copies in one count as one'),
   listen: addressSchema.default('127.0.0.1:7400').describe('where agents, coordinators and people call, host:port'),
   advertise: addressSchema.optional().describe('where others reach this coordinator; left out: as listen'),
+  nodes: z
+    .array(nameSchema)
+    .refine((nodes) => new Set(nodes).size === nodes.length, 'expected each node once')
+    .default([])
+    .describe(
+      'the nodes of the cluster, the same everywhere: an agent of another is refused, and without one of them nothing is complete; none: whoever registers',
+    ),
   repository: z.strictObject({
     path: z.string().min(1).describe("a directory of this coordinator alone: its data centre's copy"),
   }),

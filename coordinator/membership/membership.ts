@@ -33,6 +33,21 @@ interface MembershipOptions {
   readonly clock: Clock;
   /** An instance that was not heard for this long is not alive. */
   readonly silenceMaxMs: number;
+  /** The nodes of the cluster; empty: whoever registers. */
+  readonly expected: readonly string[];
+}
+
+/** An agent whose registration was not taken, and still is not. */
+export interface RefusedInstance {
+  readonly node: string;
+  readonly instance: string;
+  readonly reason: string;
+}
+
+const REFUSED_MAX = 100;
+
+interface Refusal extends RefusedInstance {
+  readonly heardAtMs: number;
 }
 
 interface Heard {
@@ -50,6 +65,8 @@ export class Membership implements LeaderDuty {
   readonly #coordination: Coordination;
   readonly #clock: Clock;
   readonly #silenceMaxMs: number;
+  readonly #expected: readonly string[];
+  readonly #refused = new Map<string, Refusal>();
   readonly #listeners = new Set<() => void>();
   readonly #identities = new Map<string, string>();
   readonly #heard = new Map<string, Map<string, Heard>>();
@@ -61,12 +78,14 @@ export class Membership implements LeaderDuty {
     this.#coordination = options.coordination;
     this.#clock = options.clock;
     this.#silenceMaxMs = options.silenceMaxMs;
+    this.#expected = options.expected;
   }
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
     // What another leader wrote meanwhile counts, not what was known before.
     this.#identities.clear();
     this.#heard.clear();
+    this.#refused.clear();
     this.#leadership = leadership;
     try {
       await this.#load(signal);
@@ -80,7 +99,7 @@ export class Membership implements LeaderDuty {
   /**
    * Takes note of what an agent says about its instance.
    * @throws TidemarkError TM-LEAD-001 if this coordinator does not lead, TM-PG-003 if the node is another PostgreSQL system,
-   *   TM-LEAD-002 and TM-LEAD-003 when a new node cannot be written
+   *   TM-PG-006 if the cluster has no such node, TM-LEAD-002 and TM-LEAD-003 when a new node cannot be written
    */
   async register(instance: Instance): Promise<void> {
     checkName('node', instance.node);
@@ -90,9 +109,16 @@ export class Membership implements LeaderDuty {
       throw new TidemarkError('TM-LEAD-001', 'this coordinator does not lead');
     }
     leadership.notifyHigherTerm(instance.highestTerm);
-    if (instance.systemIdentifier !== '') {
-      await this.#checkIdentity(leadership, instance);
+    try {
+      this.#checkExpected(instance);
+      if (instance.systemIdentifier !== '') {
+        await this.#checkIdentity(leadership, instance);
+      }
+    } catch (error) {
+      this.#refuse(instance, error);
+      throw error;
     }
+    this.#refused.delete(refusalKey(instance));
     const instances = this.#heard.get(instance.node) ?? new Map<string, Heard>();
     const before = instances.get(instance.instance)?.instance;
     instances.set(instance.instance, { instance, heardAtMs: this.#clock.monotonicMs() });
@@ -102,11 +128,23 @@ export class Membership implements LeaderDuty {
     }
   }
 
-  /** Every node that was ever registered, sorted by name, also while nobody serves it. */
+  /** Every node of the cluster that was ever registered, sorted by name, also while nobody serves it. */
   nodes(): readonly MemberNode[] {
     return [...this.#identities.entries()]
+      .filter(([node]) => this.#isExpected(node))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([node, systemIdentifier]) => ({ node, systemIdentifier, instances: this.#instancesOf(node) }));
+  }
+
+  /** The nodes that the cluster should have and that never registered, sorted by name. */
+  missing(): readonly string[] {
+    return this.#expected.filter((node) => !this.#identities.has(node)).sort();
+  }
+
+  /** The agents that call and are not taken, for a reason that somebody has to see to. */
+  refused(): readonly RefusedInstance[] {
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#refused.values()].filter(({ heardAtMs }) => nowMs - heardAtMs <= this.#silenceMaxMs);
   }
 
   /**
@@ -135,6 +173,35 @@ export class Membership implements LeaderDuty {
     return [...(this.#heard.get(node)?.values() ?? [])]
       .map((heard) => ({ ...heard, alive: nowMs - heard.heardAtMs <= this.#silenceMaxMs }))
       .sort((a, b) => (a.instance.instance < b.instance.instance ? -1 : 1));
+  }
+
+  #isExpected(node: string): boolean {
+    return this.#expected.length === 0 || this.#expected.includes(node);
+  }
+
+  #checkExpected({ node, instance }: Instance): void {
+    if (!this.#isExpected(node)) {
+      throw new TidemarkError('TM-PG-006', `${instance} belongs to node ${node}, which the cluster does not have`);
+    }
+  }
+
+  #refuse(instance: Instance, error: unknown): void {
+    if (!(error instanceof TidemarkError) || error.retryable) {
+      return;
+    }
+    const key = refusalKey(instance);
+    // The one that called last stays last, so that those that have fallen silent go first.
+    this.#refused.delete(key);
+    this.#refused.set(key, {
+      node: instance.node,
+      instance: instance.instance,
+      reason: error.message,
+      heardAtMs: this.#clock.monotonicMs(),
+    });
+    for (const oldest of this.#refused.keys()) {
+      if (this.#refused.size <= REFUSED_MAX) break;
+      this.#refused.delete(oldest);
+    }
   }
 
   async #checkIdentity(leadership: Leadership, instance: Instance): Promise<void> {
@@ -197,6 +264,10 @@ export class Membership implements LeaderDuty {
 
 function identityKey(node: string): string {
   return `${NODES_PREFIX}${node}${IDENTITY_SUFFIX}`;
+}
+
+function refusalKey({ node, instance, advertisedAddress }: Instance): string {
+  return `${node} ${instance} ${advertisedAddress}`;
 }
 
 function isNews(before: Instance, now: Instance): boolean {

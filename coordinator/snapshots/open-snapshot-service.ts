@@ -24,7 +24,7 @@ interface Parts {
   readonly cluster: string;
   readonly coordinatorId: string;
   readonly intervalMs: number;
-  readonly membership: Pick<Membership, 'nodes' | 'primary'>;
+  readonly membership: Pick<Membership, 'nodes' | 'missing' | 'primary'>;
   readonly store: WalStore;
   readonly tracker: AcknowledgementTracker;
   readonly timestamps: TimestampOracle;
@@ -44,6 +44,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     coordinatorId,
     clock,
     streams: () => currentStreams(membership, store),
+    missing: () => membership.missing(),
     sampler: (leadership) =>
       new AgentPositionSampler({
         coordinatorId,

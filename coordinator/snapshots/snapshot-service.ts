@@ -35,6 +35,8 @@ export interface SnapshotServiceOptions {
   readonly clock: Clock;
   /** Every node of the cluster with the stream that it writes now, also while it does not answer. */
   readonly streams: () => readonly WalStreamKey[];
+  /** Nodes of the cluster that have never made themselves known: no snapshot is complete without them. */
+  readonly missing?: () => readonly string[];
   readonly sampler: (leadership: Leadership) => PositionSampler;
   readonly wal: WalSource;
   /** How the stream's timeline came to be; null while that is not known. */
@@ -270,7 +272,8 @@ export class SnapshotService implements LeaderDuty {
     try {
       const collect = await this.#collect(term, streams);
       const draft = await this.#cut(term, collect, streams);
-      const complete = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
+      const isOfAll = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
+      const complete = isOfAll && (this.#options.missing?.() ?? []).length === 0;
       if (!draft.nodes.some((node) => node.sampled)) {
         throw nobodyAnswered(collect, streams);
       }

@@ -96,6 +96,12 @@ export const ERROR_CODES = {
     exitCode: 1,
     retryable: true,
   },
+  'TM-PG-006': {
+    meaning: 'a node that is not one of the cluster',
+    remedy: 'Correct the agent’s "node", or add it to "nodes" in the configuration of every coordinator.',
+    exitCode: 2,
+    retryable: false,
+  },
   'TM-WAL-001': {
     meaning: 'an LSN is malformed or out of range',
     remedy: 'An LSN looks like 16/B374D848.',
@@ -214,6 +220,12 @@ export const ERROR_CODES = {
   'TM-SNAP-002': {
     meaning: 'a snapshot could not be taken',
     remedy: 'See tidemark status for the node that is behind.',
+    exitCode: 1,
+    retryable: true,
+  },
+  'TM-SNAP-003': {
+    meaning: 'a snapshot was taken, but not of all nodes',
+    remedy: 'See tidemark status for the node that does not answer; the last complete snapshot is still there.',
     exitCode: 1,
     retryable: true,
   },

@@ -89,7 +89,7 @@ export class TidemarkCluster implements AsyncDisposable {
             copiesRequired: options.copiesRequired ?? Math.min(2, dataCenters.length),
             ...(etcd === null ? {} : { etcd: etcd.endpoints }),
             ...(options.snapshotInterval === undefined ? {} : { snapshotInterval: options.snapshotInterval }),
-            ...(options.coordinatorConfig === undefined ? {} : { config: options.coordinatorConfig }),
+            config: { nodes: shards.map(({ name }) => name), ...options.coordinatorConfig },
           }),
         );
       }
@@ -107,7 +107,9 @@ export class TidemarkCluster implements AsyncDisposable {
       for (const part of [...agents, ...coordinators]) stack.use(part);
       const started = options.startAgents === false ? coordinators : [...agents, ...coordinators];
       await Promise.all(started.map((part) => part.start()));
-      return new TidemarkCluster(stack, directory, { shards, agents, coordinators, etcd });
+      const cluster = new TidemarkCluster(stack, directory, { shards, agents, coordinators, etcd });
+      if (options.startAgents !== false) await cluster.waitUntilStreaming();
+      return cluster;
     } catch (error) {
       await stack[Symbol.asyncDispose]();
       throw error;
@@ -124,6 +126,19 @@ export class TidemarkCluster implements AsyncDisposable {
           if (metrics?.get('tidemark_leader') === 1) return coordinator;
         }
         return null;
+      },
+      { timeoutMs },
+    );
+  }
+
+  /** Until the leader pulls the WAL of every shard. */
+  async waitUntilStreaming(timeoutMs = 60_000): Promise<void> {
+    const names = this.shards.map(({ name }) => `tidemark_node_streaming{node="${name}"}`);
+    await waitFor(
+      'every node streams',
+      async () => {
+        const metrics = await (await this.leader(timeoutMs)).metrics();
+        return names.every((name) => metrics.get(name) === 1);
       },
       { timeoutMs },
     );

@@ -70,6 +70,7 @@ export class NodeCopy {
       repository: this.repository,
       membership: {
         nodes: () => [this.stream],
+        missing: () => [],
         primary: () => ({ ...this.#instance, advertisedAddress: this.#agent.address }),
       },
       copies: {

@@ -52,6 +52,7 @@ const facts: StatusFacts = {
     { coordinatorId: 'c2', dataCenter: 'west', address: 'a:2', reachable: true, repositoryId: 'r2' },
   ],
   nodes: [node],
+  refused: [],
   copiesRequired: 2,
   backups: [
     { ...backup, id: 'b0', finishedAtUs: 1n },

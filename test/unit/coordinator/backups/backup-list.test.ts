@@ -24,7 +24,7 @@ describe('the list of base backups', () => {
       const service = new BackupService({
         coordinatorId: 'east',
         repository,
-        membership: { nodes: () => [], primary: () => null },
+        membership: { nodes: () => [], missing: () => [], primary: () => null },
         copies: { waitForObject: async () => [], objectCopies: () => ['west'], waitForAcknowledged: async () => {} },
         walProblem: () => null,
         walFirstLsn: () => lsn(0n),

@@ -37,6 +37,7 @@ describe('membership', () => {
   let clock: FakeClock;
   let stop: AbortController;
   let running: Promise<void>;
+  let expected: string[];
 
   beforeEach(async () => {
     directory = TemporaryDirectory.create('members');
@@ -44,6 +45,7 @@ describe('membership', () => {
     coordination = new EmbeddedCoordination({ self, directory: directory.path });
     await coordination.start();
     clock = new FakeClock();
+    expected = [];
     stop = new AbortController();
     running = Promise.resolve();
   });
@@ -55,7 +57,7 @@ describe('membership', () => {
   });
 
   async function lead(): Promise<{ membership: Membership; leadership: Leadership }> {
-    const membership = new Membership({ coordination, clock, silenceMaxMs: 5000 });
+    const membership = new Membership({ coordination, clock, silenceMaxMs: 5000, expected });
     let loaded = false;
     membership.onChange(() => (loaded = true));
     const leadership = await coordination.campaign({ termMin: 0n, signal: stop.signal });
@@ -65,7 +67,7 @@ describe('membership', () => {
   }
 
   it('refuses registrations while another leads', async () => {
-    const membership = new Membership({ coordination, clock, silenceMaxMs: 5000 });
+    const membership = new Membership({ coordination, clock, silenceMaxMs: 5000, expected });
     await rejectsWithCode(membership.register(instance()), 'TM-LEAD-001');
   });
 
@@ -82,6 +84,52 @@ describe('membership', () => {
     assert.deepEqual(second.membership.nodes(), [{ node: 'n1', systemIdentifier: '7301', instances: [] }]);
     await rejectsWithCode(second.membership.register(instance({ systemIdentifier: '9999' })), 'TM-PG-003');
     assert.equal(second.membership.primary('n1'), null);
+  });
+
+  it('takes the nodes of the cluster only, and knows which never came', async () => {
+    expected = ['n2', 'n1'];
+    const { membership } = await lead();
+    assert.deepEqual(membership.missing(), ['n1', 'n2']);
+    await membership.register(instance());
+    assert.deepEqual(membership.missing(), ['n2']);
+    await rejectsWithCode(membership.register(instance({ node: 'n3' })), 'TM-PG-006');
+    assert.deepEqual(
+      membership.nodes().map(({ node }) => node),
+      ['n1'],
+    );
+  });
+
+  it('forgets a node that the cluster does not have any more', async () => {
+    const first = await lead();
+    await first.membership.register(instance());
+    await first.membership.register(instance({ node: 'mistyped' }));
+    stop.abort();
+    await running;
+    await first.leadership.resign();
+    stop = new AbortController();
+    expected = ['n1'];
+
+    const { membership } = await lead();
+    assert.deepEqual(
+      membership.nodes().map(({ node }) => node),
+      ['n1'],
+    );
+  });
+
+  it('tells of those that it refuses, as long as they call', async () => {
+    const { membership } = await lead();
+    await membership.register(instance());
+    const foreign = instance({ instance: 'n1-b', systemIdentifier: '9999', advertisedAddress: '127.0.0.1:11' });
+    await rejectsWithCode(membership.register(foreign), 'TM-PG-003');
+    assert.deepEqual(
+      membership.refused().map(({ node, instance: name }) => [node, name]),
+      [['n1', 'n1-b']],
+    );
+    clock.advance(6000);
+    assert.deepEqual(membership.refused(), []);
+    await rejectsWithCode(membership.register(foreign), 'TM-PG-003');
+    await membership.register({ ...foreign, systemIdentifier: '7301' });
+    assert.deepEqual(membership.refused(), []);
   });
 
   it('lets one of two systems be a new node', async () => {
