@@ -65,6 +65,8 @@ export class ChangeSetCutter {
       nextRecordLsn: parser.nextRecordLsn,
       lastRecordLsn: parser.lastRecordLsn,
       events: this.#pending.length === 0 ? events : [...this.#pending, ...events],
+      changedBlocks: Buffer.alloc(0),
+      clocks: [],
       content: after(run, fromLsn),
     };
     this.#pending = [];

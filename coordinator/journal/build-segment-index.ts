@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { NO_LSN, formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import { thinClocks, type ClockReading } from '../../shared/wal/clock-reading.ts';
 import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
-import { JOURNAL_ENTRY_HEADER_BYTES } from '../../shared/wal-index/journal-entry.ts';
+import { decodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import type { SegmentFrame, SegmentIndex } from '../../shared/wal-index/segment-index.ts';
 import { decodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
 import { scanEntries } from './entry-reader.ts';
@@ -30,6 +31,7 @@ export async function buildSegmentIndex(
   const { stream, startLsn, segmentBytes, path, openBranches } = segment;
   const frames: SegmentFrame[] = [];
   const events: TransactionEvent[] = [];
+  const clocks: ClockReading[] = [];
   const walHash = createHash('sha256');
   const objectHash = createHash('sha256');
   let position: bigint = startLsn;
@@ -38,18 +40,19 @@ export async function buildSegmentIndex(
   const scan = scanEntries(path, { onBytes: (bytes) => objectHash.update(bytes) });
   let step = await scan.next();
   for (; step.done !== true; step = await scan.next()) {
-    const { entry, offsetBytes } = step.value;
+    const { entry, offsetBytes, entryBytes } = step.value;
     if (entry.startLsn !== position) throw damaged(path, `an entry begins at ${formatLsn(entry.startLsn)}`);
     const contentBytes = Number(entry.endLsn - entry.startLsn);
     walHash.update(await zstd.decompress(entry.frame, contentBytes));
     frames.push({
       startLsn: entry.startLsn,
       contentBytes,
-      offsetBytes: offsetBytes + JOURNAL_ENTRY_HEADER_BYTES + entry.events.length,
+      offsetBytes: offsetBytes + entryBytes - entry.frame.length,
       frameBytes: entry.frame.length,
       contentSha256: entry.contentSha256,
     });
     for (const event of decodeEvents(entry.events)) events.push(event);
+    clocks.push(...decodeClocks(entry.clocks));
     position = entry.endLsn;
     nextRecordLsn = entry.nextRecordLsn;
     if (entry.lastRecordLsn !== NO_LSN) lastRecordLsn = entry.lastRecordLsn;
@@ -69,6 +72,8 @@ export async function buildSegmentIndex(
     frames,
     events,
     openBranches,
+    changedBlocks: Buffer.alloc(0),
+    clocks: thinClocks(clocks),
   };
 }
 

@@ -4,18 +4,19 @@ import { segmentStart } from '../../shared/postgres/wal-segment.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 import { FRAME_CONTENT_BYTES_MAX } from '../../shared/wal/change-set.ts';
 import type { JournalEntry } from '../../shared/wal-index/journal-entry.ts';
+import { decodeClocks, encodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import { decodeEvents, encodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
 import { streamId } from './wal-positions.ts';
 
 export function toJournalEntry(changeSet: ChangeSet, segmentBytes: number): JournalEntry {
-  const { events, ...rest } = changeSet;
-  return { ...rest, segmentBytes, events: encodeEvents(events) };
+  const { events, clocks, ...rest } = changeSet;
+  return { ...rest, segmentBytes, events: encodeEvents(events), clocks: encodeClocks(clocks) };
 }
 
-/** @throws TidemarkError TM-REPO-003 if the events cannot be read */
+/** @throws TidemarkError TM-REPO-003 if the events or clock readings cannot be read */
 export function toChangeSet(entry: JournalEntry): ChangeSet {
-  const { segmentBytes: _, events, ...rest } = entry;
-  return { ...rest, events: decodeEvents(events) };
+  const { segmentBytes: _, events, clocks, ...rest } = entry;
+  return { ...rest, events: decodeEvents(events), clocks: decodeClocks(clocks) };
 }
 
 /** For messages: `change set 0/1000000-0/1002000 of shard1/7123/1`. */

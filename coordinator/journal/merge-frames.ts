@@ -4,6 +4,8 @@ import { formatLsn } from '../../shared/postgres/lsn.ts';
 import { FRAME_CONTENT_BYTES_MAX } from '../../shared/wal/change-set.ts';
 import type { PlacedEntry } from '../../shared/wal-index/journal-decoder.ts';
 import { encodeJournalEntry, type JournalEntry } from '../../shared/wal-index/journal-entry.ts';
+import { thinClocks } from '../../shared/wal/clock-reading.ts';
+import { decodeClocks, encodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import { decodeEvents, encodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
 import type { FrameCodec } from './overlap.ts';
 
@@ -49,6 +51,8 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
     ),
     contentSha256,
     events: encodeEvents(group.flatMap((entry) => decodeEvents(entry.events))),
+    changedBlocks: Buffer.alloc(0),
+    clocks: encodeClocks(thinClocks(group.flatMap((entry) => decodeClocks(entry.clocks)))),
     frame,
   };
 }

@@ -1,8 +1,13 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, lsn } from '../postgres/lsn.ts';
 import { FRAME_CONTENT_BYTES_MAX, type ChangeSet, type WalStreamKey } from '../wal/change-set.ts';
+import { CLOCK_READINGS_MAX, type ClockReading } from '../wal/clock-reading.ts';
 import { decodeEvents, encodeEvents } from '../wal-index/transaction-event-codec.ts';
 import type { ChangeSet as ChangeSetMessage, ChangeSet__Output } from './generated/tidemark/v1/ChangeSet.ts';
+import type {
+  ClockReading as ClockReadingMessage,
+  ClockReading__Output,
+} from './generated/tidemark/v1/ClockReading.ts';
 import type { WalStream, WalStream__Output } from './generated/tidemark/v1/WalStream.ts';
 
 export function changeSetToMessage(changeSet: ChangeSet): ChangeSetMessage {
@@ -15,6 +20,8 @@ export function changeSetToMessage(changeSet: ChangeSet): ChangeSetMessage {
     frame: changeSet.frame,
     contentSha256: changeSet.contentSha256,
     events: encodeEvents(changeSet.events),
+    changedBlocks: changeSet.changedBlocks,
+    clocks: changeSet.clocks.map(clockToMessage),
   };
 }
 
@@ -32,6 +39,8 @@ export function changeSetFromMessage(message: ChangeSet__Output): ChangeSet {
     frame: message.frame,
     contentSha256: message.contentSha256,
     events: decodeEvents(message.events),
+    changedBlocks: message.changedBlocks,
+    clocks: message.clocks.map(clockFromMessage),
   };
   const contentBytes = changeSet.endLsn - changeSet.startLsn;
   const problem =
@@ -43,13 +52,37 @@ export function changeSetFromMessage(message: ChangeSet__Output): ChangeSet {
           ? 'has no timeline'
           : changeSet.frame.length === 0
             ? 'has no frame'
-            : null;
+            : changeSet.clocks.length > CLOCK_READINGS_MAX
+              ? `has ${changeSet.clocks.length} clock readings`
+              : null;
   if (problem !== null) {
     throw new TidemarkError('TM-WAL-002', `a change set at ${formatLsn(changeSet.startLsn)} ${problem}`, {
       hint: 'Check that both processes run the same version of Tidemark.',
     });
   }
   return changeSet;
+}
+
+function clockToMessage(reading: ClockReading): ClockReadingMessage {
+  return {
+    atLsn: reading.atLsn.toString(),
+    nodeTimeUs: reading.nodeTimeUs.toString(),
+    offsetUs: reading.offsetUs.toString(),
+    uncertaintyUs: reading.uncertaintyUs.toString(),
+    coordinatorId: reading.coordinatorId,
+    term: reading.term.toString(),
+  };
+}
+
+function clockFromMessage(message: ClockReading__Output): ClockReading {
+  return {
+    atLsn: lsn(BigInt(message.atLsn)),
+    nodeTimeUs: BigInt(message.nodeTimeUs),
+    offsetUs: BigInt(message.offsetUs),
+    uncertaintyUs: BigInt(message.uncertaintyUs),
+    coordinatorId: message.coordinatorId,
+    term: BigInt(message.term),
+  };
 }
 
 export function walStreamToMessage(stream: WalStreamKey): WalStream {

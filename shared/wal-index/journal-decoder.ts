@@ -1,3 +1,4 @@
+import { TidemarkError } from '../errors/tidemark-error.ts';
 import {
   JOURNAL_ENTRY_HEADER_BYTES,
   decodeBody,
@@ -67,13 +68,13 @@ export class JournalDecoder {
         return entries;
       }
       const body = this.#take(bodyBytes);
-      const entry = decodeBody(header, body);
-      if (entry === null) {
+      const decoded = tryDecodeBody(header, body);
+      if ('problem' in decoded) {
         this.#zerosOnly = false;
-        this.#fail("the entry's checksum is wrong", body);
+        this.#fail(decoded.problem, body);
         return entries;
       }
-      entries.push({ entry, offsetBytes: this.#validBytes, entryBytes: header.entryBytes });
+      entries.push({ ...decoded, offsetBytes: this.#validBytes, entryBytes: header.entryBytes });
       this.#validBytes += header.entryBytes;
       this.#header = null;
     }
@@ -123,5 +124,18 @@ export class JournalDecoder {
     const joined = Buffer.concat(this.#chunks);
     this.#chunks = [joined.subarray(bytes)];
     return joined.subarray(0, bytes);
+  }
+}
+
+function tryDecodeBody(
+  header: JournalEntryHeader,
+  body: Buffer,
+): { readonly entry: JournalEntry } | { readonly problem: string } {
+  try {
+    const entry = decodeBody(header, body);
+    return entry === null ? { problem: "the entry's checksum is wrong" } : { entry };
+  } catch (error) {
+    if (error instanceof TidemarkError) return { problem: error.message };
+    throw error;
   }
 }

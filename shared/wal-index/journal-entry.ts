@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { assert } from '../errors/assert.ts';
 import { NO_LSN, advanceLsn, type Lsn } from '../postgres/lsn.ts';
 import { FRAME_CONTENT_BYTES_MAX } from '../wal/change-set.ts';
+import { decodeParts, encodeParts, type JournalParts } from './journal-parts.ts';
 
 /**
  * One run of WAL as it lies in a journal file and in a finished segment: a skippable zstd frame with what is known about the
@@ -11,16 +12,16 @@ import { FRAME_CONTENT_BYTES_MAX } from '../wal/change-set.ts';
  *
  * Little-endian:
  * ```
- *  0  u32  0x184D2A50                 8  u8   format version (1)       24  u64  start LSN
+ *  0  u32  0x184D2A50                 8  u8   format version (2)       24  u64  start LSN
  *  4  u32  bytes from 8 to the end    9  u8   log2 of segment bytes    32  u64  next record LSN
- *          of the events             10  u16  0                        40  u64  last record LSN
+ *          of the parts              10  u16  0                        40  u64  last record LSN
  *                                    12  u32  crc32 of [4,12)+[16,88)  48  u32  content bytes
- *                                    16  u32  crc32 of events + frame  52  u32  frame bytes
+ *                                    16  u32  crc32 of parts + frame   52  u32  frame bytes
  *                                    20  u32  timeline                 56  32 B SHA-256 of the content
- * 88  events, then the data frame
+ * 88  parts (see journal-parts.ts), then the data frame
  * ```
  */
-export interface JournalEntry {
+export interface JournalEntry extends JournalParts {
   readonly segmentBytes: number;
   readonly timeline: number;
   readonly startLsn: Lsn;
@@ -28,14 +29,12 @@ export interface JournalEntry {
   readonly nextRecordLsn: Lsn;
   readonly lastRecordLsn: Lsn;
   readonly contentSha256: Buffer;
-  /** As `encodeEvents` writes them; empty if there are none. */
-  readonly events: Buffer;
   readonly frame: Buffer;
 }
 
 /** What the fixed part of an entry says, and where the entry ends. */
-export interface JournalEntryHeader extends Omit<JournalEntry, 'events' | 'frame'> {
-  readonly eventsBytes: number;
+export interface JournalEntryHeader extends Omit<JournalEntry, keyof JournalParts | 'frame'> {
+  readonly partsBytes: number;
   readonly frameBytes: number;
   /** Of the whole entry. */
   readonly entryBytes: number;
@@ -45,24 +44,25 @@ export interface JournalEntryHeader extends Omit<JournalEntry, 'events' | 'frame
 export const JOURNAL_ENTRY_HEADER_BYTES = 88;
 
 const MAGIC = 0x184d2a50;
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 const SEGMENT_BYTES_LOG2_MIN = 20;
 const SEGMENT_BYTES_LOG2_MAX = 30;
 /** A frame of incompressible content is larger than its content by zstd's block headers only. */
 const FRAME_BYTES_MAX = FRAME_CONTENT_BYTES_MAX + 64 * 1024;
-/** A transaction event needs fewer bytes than its record, but for the GID-less ends of prepared ones; far above both. */
-const EVENTS_BYTES_MAX = 16 * 1024 * 1024;
+/** A transaction event needs fewer bytes than its record, but for the GID-less ends of prepared ones, and so do changed blocks; far above all. */
+const PARTS_BYTES_MAX = 16 * 1024 * 1024;
 
-/** The entry as two buffers to be written one after the other: header with events, and the frame as it was given. */
+/** The entry as two buffers to be written one after the other: header with parts, and the frame as it was given. */
 export function encodeJournalEntry(entry: JournalEntry): readonly [head: Buffer, frame: Buffer] {
   const contentBytes = Number(entry.endLsn - entry.startLsn);
-  const head = Buffer.allocUnsafe(JOURNAL_ENTRY_HEADER_BYTES + entry.events.length);
+  const parts = encodeParts(entry);
+  const head = Buffer.allocUnsafe(JOURNAL_ENTRY_HEADER_BYTES + parts.length);
   head.writeUInt32LE(MAGIC, 0);
   head.writeUInt32LE(head.length - 8, 4);
   head.writeUInt8(FORMAT_VERSION, 8);
   head.writeUInt8(Math.log2(entry.segmentBytes), 9);
   head.writeUInt16LE(0, 10);
-  head.writeUInt32LE(crc32(entry.frame, crc32(entry.events)), 16);
+  head.writeUInt32LE(crc32(entry.frame, crc32(parts)), 16);
   head.writeUInt32LE(entry.timeline, 20);
   head.writeBigUInt64LE(entry.startLsn, 24);
   head.writeBigUInt64LE(entry.nextRecordLsn, 32);
@@ -71,7 +71,7 @@ export function encodeJournalEntry(entry: JournalEntry): readonly [head: Buffer,
   head.writeUInt32LE(entry.frame.length, 52);
   assert(entry.contentSha256.length === 32, 'a SHA-256 has 32 bytes');
   entry.contentSha256.copy(head, 56);
-  entry.events.copy(head, JOURNAL_ENTRY_HEADER_BYTES);
+  parts.copy(head, JOURNAL_ENTRY_HEADER_BYTES);
   head.writeUInt32LE(headerCrc(head), 12);
   const problem = headerProblem(head);
   assert(problem === null, `a journal entry must be readable: ${problem}`);
@@ -90,7 +90,7 @@ export function headerProblem(head: Buffer): string | null {
     return `format version ${head.readUInt8(8)} is not known`;
   }
   const log2 = head.readUInt8(9);
-  const eventsBytes = head.readUInt32LE(4) + 8 - JOURNAL_ENTRY_HEADER_BYTES;
+  const partsBytes = head.readUInt32LE(4) + 8 - JOURNAL_ENTRY_HEADER_BYTES;
   const frameBytes = head.readUInt32LE(52);
   const contentBytes = head.readUInt32LE(48);
   const start = head.readBigUInt64LE(24);
@@ -98,8 +98,8 @@ export function headerProblem(head: Buffer): string | null {
     log2 < SEGMENT_BYTES_LOG2_MIN ||
     log2 > SEGMENT_BYTES_LOG2_MAX ||
     head.readUInt16LE(10) !== 0 ||
-    eventsBytes < 0 ||
-    eventsBytes > EVENTS_BYTES_MAX ||
+    partsBytes < 0 ||
+    partsBytes > PARTS_BYTES_MAX ||
     frameBytes === 0 ||
     frameBytes > FRAME_BYTES_MAX ||
     contentBytes === 0 ||
@@ -118,7 +118,7 @@ export function headerProblem(head: Buffer): string | null {
 /** Reads a header that has no problem. */
 export function decodeHeader(head: Buffer): JournalEntryHeader {
   const startLsn = head.readBigUInt64LE(24) as Lsn;
-  const eventsBytes = head.readUInt32LE(4) + 8 - JOURNAL_ENTRY_HEADER_BYTES;
+  const partsBytes = head.readUInt32LE(4) + 8 - JOURNAL_ENTRY_HEADER_BYTES;
   const frameBytes = head.readUInt32LE(52);
   return {
     segmentBytes: 2 ** head.readUInt8(9),
@@ -128,16 +128,19 @@ export function decodeHeader(head: Buffer): JournalEntryHeader {
     nextRecordLsn: head.readBigUInt64LE(32) as Lsn,
     lastRecordLsn: head.readBigUInt64LE(40) as Lsn,
     contentSha256: Buffer.from(head.subarray(56, 88)),
-    eventsBytes,
+    partsBytes,
     frameBytes,
-    entryBytes: JOURNAL_ENTRY_HEADER_BYTES + eventsBytes + frameBytes,
+    entryBytes: JOURNAL_ENTRY_HEADER_BYTES + partsBytes + frameBytes,
     bodyCrc: head.readUInt32LE(16),
   };
 }
 
-/** The entry of a header and the bytes that follow it, copied; null if their checksum is wrong. */
+/**
+ * The entry of a header and the bytes that follow it, copied; null if their checksum is wrong.
+ * @throws TidemarkError TM-REPO-003 if it is right and the parts cannot be told apart all the same
+ */
 export function decodeBody(header: JournalEntryHeader, body: Buffer): JournalEntry | null {
-  assert(body.length === header.eventsBytes + header.frameBytes, "the body has the header's length");
+  assert(body.length === header.partsBytes + header.frameBytes, "the body has the header's length");
   if (crc32(body) !== header.bodyCrc) {
     return null;
   }
@@ -150,8 +153,8 @@ export function decodeBody(header: JournalEntryHeader, body: Buffer): JournalEnt
     nextRecordLsn,
     lastRecordLsn: lastRecordLsn === 0n ? NO_LSN : lastRecordLsn,
     contentSha256,
-    events: Buffer.from(body.subarray(0, header.eventsBytes)),
-    frame: Buffer.from(body.subarray(header.eventsBytes)),
+    ...decodeParts(body.subarray(0, header.partsBytes)),
+    frame: Buffer.from(body.subarray(header.partsBytes)),
   };
 }
 

@@ -39,8 +39,9 @@ export function encodeSections(magic: string, version: number, sections: readonl
 
 /**
  * @param known the sections that must be there, each once, in this order
+ * @param optional numbers from {@link OPTIONAL_SECTION_MIN} on of sections that may be there, once
  * @param what names the file in messages
- * @returns the known sections' contents, in the order of `known`, as views
+ * @returns the known sections' contents, in the order of `known`, and those of `optional` that are there; as views
  * @throws TidemarkError TM-REPO-003 if the bytes are damaged, TM-REPO-008 if they are of a version that is not known
  */
 export function decodeSections(
@@ -48,8 +49,9 @@ export function decodeSections(
   magic: string,
   version: number,
   known: readonly number[],
+  optional: readonly number[],
   what: string,
-): Buffer[] {
+): { readonly known: Buffer[]; readonly optional: ReadonlyMap<number, Buffer> } {
   const damaged = (reason: string) => new TidemarkError('TM-REPO-003', `${what} is damaged: ${reason}`);
   if (bytes.length < HEADER_BYTES || bytes.toString('latin1', 0, 8) !== magic) throw damaged('another kind of file');
   if (bytes.readUInt32LE(8) !== version) {
@@ -57,6 +59,7 @@ export function decodeSections(
     throw new TidemarkError('TM-REPO-008', `${what} has version ${found}, this program knows ${version}`);
   }
   const contents: Buffer[] = [];
+  const extras = new Map<number, Buffer>();
   let offset = HEADER_BYTES;
   for (let left = bytes.readUInt32LE(12); left > 0; left--) {
     if (bytes.length - offset < SECTION_HEADER_BYTES) throw damaged('it ends early');
@@ -72,10 +75,13 @@ export function decodeSections(
       contents.push(content);
     } else if (number < OPTIONAL_SECTION_MIN) {
       throw damaged(`section ${number} is not known or not in its place`);
+    } else if (optional.includes(number)) {
+      if (extras.has(number)) throw damaged(`section ${number} is there twice`);
+      extras.set(number, content);
     }
     offset = start + length;
   }
   if (offset !== bytes.length) throw damaged(`${bytes.length - offset} bytes too many`);
   if (contents.length !== known.length) throw damaged(`section ${known[contents.length]} is missing`);
-  return contents;
+  return { known: contents, optional: extras };
 }

@@ -3,9 +3,11 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
 import { advanceLsn, formatLsn, lsn, type Lsn } from '../postgres/lsn.ts';
 import { isSegmentSize } from '../postgres/wal-segment.ts';
 import { FRAME_CONTENT_BYTES_MAX, type WalStreamKey } from '../wal/change-set.ts';
+import { CLOCK_READINGS_MAX, type ClockReading } from '../wal/clock-reading.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { ByteReader, ByteWriter } from './byte-codec.ts';
-import { decodeSections, encodeSections } from './sections.ts';
+import { decodeClocks, encodeClocks } from './clock-reading-codec.ts';
+import { OPTIONAL_SECTION_MIN, decodeSections, encodeSections, type Section } from './sections.ts';
 import { decodeEvents, encodeEvents } from './transaction-event-codec.ts';
 
 /** One data frame of a finished segment. */
@@ -44,6 +46,10 @@ export interface SegmentIndex {
   readonly events: readonly TransactionEvent[];
   /** The PREPAREs (seeded ones too) that were unfinished at the segment's start. */
   readonly openBranches: readonly TransactionEvent[];
+  /** The blocks that records change which end in this segment, in their compact form; empty if that is not known. */
+  readonly changedBlocks: Buffer;
+  /** What the leader measured of the node's clock while the segment came in, in order; at most {@link CLOCK_READINGS_MAX}. */
+  readonly clocks: readonly ClockReading[];
 }
 
 const MAGIC = 'TMWALIDX';
@@ -53,6 +59,8 @@ const SEGMENT = 1;
 const FRAMES = 2;
 const EVENTS = 3;
 const OPEN_BRANCHES = 4;
+const CHANGED_BLOCKS = OPTIONAL_SECTION_MIN + 1;
+const CLOCKS = OPTIONAL_SECTION_MIN + 2;
 const SHA256_BYTES = 32;
 
 export function encodeSegmentIndex(index: SegmentIndex): Buffer {
@@ -63,6 +71,8 @@ export function encodeSegmentIndex(index: SegmentIndex): Buffer {
     { number: FRAMES, content: encodeFrames(index.frames) },
     { number: EVENTS, content: encodeEvents(index.events) },
     { number: OPEN_BRANCHES, content: encodeEvents(index.openBranches) },
+    ...unlessEmpty(CHANGED_BLOCKS, index.changedBlocks),
+    ...unlessEmpty(CLOCKS, encodeClocks(index.clocks)),
   ]);
 }
 
@@ -71,18 +81,25 @@ export function encodeSegmentIndex(index: SegmentIndex): Buffer {
  * @throws TidemarkError TM-REPO-003 if the bytes are damaged or contradict each other, TM-REPO-008 for a version that is not known
  */
 export function decodeSegmentIndex(bytes: Buffer, what = 'a segment index'): SegmentIndex {
-  const sections = decodeSections(bytes, MAGIC, VERSION, [SEGMENT, FRAMES, EVENTS, OPEN_BRANCHES], what);
-  const [segmentBytes, frameBytes, eventBytes, branchBytes] = sections as [Buffer, Buffer, Buffer, Buffer];
+  const required = [SEGMENT, FRAMES, EVENTS, OPEN_BRANCHES];
+  const { known, optional } = decodeSections(bytes, MAGIC, VERSION, required, [CHANGED_BLOCKS, CLOCKS], what);
+  const [segmentBytes, frameBytes, eventBytes, branchBytes] = known as [Buffer, Buffer, Buffer, Buffer];
   const segment = decodeSegment(new ByteReader(segmentBytes, what));
   const index: SegmentIndex = {
     ...segment,
     frames: decodeFrames(new ByteReader(frameBytes, what), segment.startLsn),
     events: decodeEvents(eventBytes),
     openBranches: decodeEvents(branchBytes),
+    changedBlocks: optional.get(CHANGED_BLOCKS) ?? Buffer.alloc(0),
+    clocks: decodeClocks(optional.get(CLOCKS) ?? Buffer.alloc(0)),
   };
   const problem = problemOf(index);
   if (problem !== null) throw new TidemarkError('TM-REPO-003', `${what} is damaged: ${problem}`);
   return index;
+}
+
+function unlessEmpty(number: number, content: Buffer): Section[] {
+  return content.length === 0 ? [] : [{ number, content }];
 }
 
 function encodeSegment(index: SegmentIndex): Buffer {
@@ -100,7 +117,9 @@ function encodeSegment(index: SegmentIndex): Buffer {
   return writer.finish();
 }
 
-function decodeSegment(reader: ByteReader): Omit<SegmentIndex, 'frames' | 'events' | 'openBranches'> {
+function decodeSegment(
+  reader: ByteReader,
+): Omit<SegmentIndex, 'frames' | 'events' | 'openBranches' | 'changedBlocks' | 'clocks'> {
   const segment = {
     stream: {
       node: reader.text(),
@@ -156,6 +175,7 @@ function problemOf(index: SegmentIndex): string | null {
   if (!isSegmentSize(segmentBytes)) return `segments of ${segmentBytes} bytes`;
   if (startLsn % BigInt(segmentBytes) !== 0n) return `no segment starts at ${formatLsn(startLsn)}`;
   if (index.stream.timeline === 0) return 'timeline 0';
+  if (index.clocks.length > CLOCK_READINGS_MAX) return `${index.clocks.length} clock readings`;
   const endLsn = startLsn + BigInt(segmentBytes);
   let position: bigint = startLsn;
   let offset = 0;

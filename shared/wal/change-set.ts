@@ -1,4 +1,5 @@
 import type { Lsn } from '../postgres/lsn.ts';
+import type { ClockReading } from './clock-reading.ts';
 import type { TransactionEvent } from './transaction-event.ts';
 
 /** Names one WAL history: a node's, of one PostgreSQL system, on one timeline. */
@@ -32,4 +33,14 @@ export interface ChangeSet {
   readonly contentSha256: Buffer;
   /** Of the records that end in (startLsn, endLsn], in order. */
   readonly events: readonly TransactionEvent[];
+  /**
+   * The blocks that the same records change, in their compact form; empty if they were not gathered (that none changed is not
+   * empty). More than those that changed may be named, never fewer.
+   */
+  readonly changedBlocks: Buffer;
+  /**
+   * Where the node's clock stood, as the leader measured it while this WAL came in: none or one, or several where change sets were
+   * merged; in order. Not part of what makes two change sets the same.
+   */
+  readonly clocks: readonly ClockReading[];
 }

@@ -55,6 +55,8 @@ export function madeChangeSet(
     frame: storedFrame(content),
     contentSha256: createHash('sha256').update(content).digest(),
     events: [],
+    changedBlocks: Buffer.alloc(0),
+    clocks: [],
   };
 }
 

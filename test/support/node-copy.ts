@@ -131,6 +131,8 @@ export class NodeCopy {
           lastRecordLsn: NO_LSN,
           contentSha256: createHash('sha256').update(content).digest(),
           events: Buffer.alloc(0),
+          changedBlocks: Buffer.alloc(0),
+          clocks: Buffer.alloc(0),
           frame,
         }),
       );

@@ -5,6 +5,7 @@ import type { AdminClient as _tidemark_v1_AdminClient, AdminDefinition as _tidem
 import type { Backup as _tidemark_v1_Backup, Backup__Output as _tidemark_v1_Backup__Output } from './tidemark/v1/Backup.ts';
 import type { BackupEvent as _tidemark_v1_BackupEvent, BackupEvent__Output as _tidemark_v1_BackupEvent__Output } from './tidemark/v1/BackupEvent.ts';
 import type { ChangeSet as _tidemark_v1_ChangeSet, ChangeSet__Output as _tidemark_v1_ChangeSet__Output } from './tidemark/v1/ChangeSet.ts';
+import type { ClockReading as _tidemark_v1_ClockReading, ClockReading__Output as _tidemark_v1_ClockReading__Output } from './tidemark/v1/ClockReading.ts';
 import type { CoordinatorStatus as _tidemark_v1_CoordinatorStatus, CoordinatorStatus__Output as _tidemark_v1_CoordinatorStatus__Output } from './tidemark/v1/CoordinatorStatus.ts';
 import type { CopyStatus as _tidemark_v1_CopyStatus, CopyStatus__Output as _tidemark_v1_CopyStatus__Output } from './tidemark/v1/CopyStatus.ts';
 import type { CreateBackupRequest as _tidemark_v1_CreateBackupRequest, CreateBackupRequest__Output as _tidemark_v1_CreateBackupRequest__Output } from './tidemark/v1/CreateBackupRequest.ts';
@@ -48,6 +49,7 @@ export interface ProtoGrpcType {
       Backup: MessageTypeDefinition<_tidemark_v1_Backup, _tidemark_v1_Backup__Output>
       BackupEvent: MessageTypeDefinition<_tidemark_v1_BackupEvent, _tidemark_v1_BackupEvent__Output>
       ChangeSet: MessageTypeDefinition<_tidemark_v1_ChangeSet, _tidemark_v1_ChangeSet__Output>
+      ClockReading: MessageTypeDefinition<_tidemark_v1_ClockReading, _tidemark_v1_ClockReading__Output>
       CoordinatorStatus: MessageTypeDefinition<_tidemark_v1_CoordinatorStatus, _tidemark_v1_CoordinatorStatus__Output>
       CopyStatus: MessageTypeDefinition<_tidemark_v1_CopyStatus, _tidemark_v1_CopyStatus__Output>
       CreateBackupRequest: MessageTypeDefinition<_tidemark_v1_CreateBackupRequest, _tidemark_v1_CreateBackupRequest__Output>

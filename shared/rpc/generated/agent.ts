@@ -8,6 +8,7 @@ import type { BaseBackupMessage as _tidemark_v1_BaseBackupMessage, BaseBackupMes
 import type { ChangeSet as _tidemark_v1_ChangeSet, ChangeSet__Output as _tidemark_v1_ChangeSet__Output } from './tidemark/v1/ChangeSet.ts';
 import type { CheckRestoredRequest as _tidemark_v1_CheckRestoredRequest, CheckRestoredRequest__Output as _tidemark_v1_CheckRestoredRequest__Output } from './tidemark/v1/CheckRestoredRequest.ts';
 import type { CheckRestoredResponse as _tidemark_v1_CheckRestoredResponse, CheckRestoredResponse__Output as _tidemark_v1_CheckRestoredResponse__Output } from './tidemark/v1/CheckRestoredResponse.ts';
+import type { ClockReading as _tidemark_v1_ClockReading, ClockReading__Output as _tidemark_v1_ClockReading__Output } from './tidemark/v1/ClockReading.ts';
 import type { ErrorDetail as _tidemark_v1_ErrorDetail, ErrorDetail__Output as _tidemark_v1_ErrorDetail__Output } from './tidemark/v1/ErrorDetail.ts';
 import type { Fence as _tidemark_v1_Fence, Fence__Output as _tidemark_v1_Fence__Output } from './tidemark/v1/Fence.ts';
 import type { GetInstanceRequest as _tidemark_v1_GetInstanceRequest, GetInstanceRequest__Output as _tidemark_v1_GetInstanceRequest__Output } from './tidemark/v1/GetInstanceRequest.ts';
@@ -44,6 +45,7 @@ export interface ProtoGrpcType {
       ChangeSet: MessageTypeDefinition<_tidemark_v1_ChangeSet, _tidemark_v1_ChangeSet__Output>
       CheckRestoredRequest: MessageTypeDefinition<_tidemark_v1_CheckRestoredRequest, _tidemark_v1_CheckRestoredRequest__Output>
       CheckRestoredResponse: MessageTypeDefinition<_tidemark_v1_CheckRestoredResponse, _tidemark_v1_CheckRestoredResponse__Output>
+      ClockReading: MessageTypeDefinition<_tidemark_v1_ClockReading, _tidemark_v1_ClockReading__Output>
       ErrorDetail: MessageTypeDefinition<_tidemark_v1_ErrorDetail, _tidemark_v1_ErrorDetail__Output>
       Fence: MessageTypeDefinition<_tidemark_v1_Fence, _tidemark_v1_Fence__Output>
       GetInstanceRequest: MessageTypeDefinition<_tidemark_v1_GetInstanceRequest, _tidemark_v1_GetInstanceRequest__Output>

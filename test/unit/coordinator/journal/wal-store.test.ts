@@ -194,6 +194,36 @@ describe('the WAL store', () => {
     }
   });
 
+  it("keeps the clock readings of change sets, merged into their segment's index, and compares none", async () => {
+    const store = await place.open();
+    const read = (changeSet: ChangeSet, offsetUs: bigint): ChangeSet => ({
+      ...changeSet,
+      clocks: [
+        { atLsn: changeSet.endLsn, nodeTimeUs: 5n, offsetUs, uncertaintyUs: 1n, coordinatorId: 'west-1', term: 2n },
+      ],
+    });
+    const list = changeSets(START, START + BigInt(SEGMENT_BYTES), 10_000);
+    const readings = list.filter((_, index) => index % 4 === 1).map(({ endLsn }) => endLsn);
+    const withClocks = list.map((changeSet) => (readings.includes(changeSet.endLsn) ? read(changeSet, 7n) : changeSet));
+    await appendAll(store, withClocks.slice(0, 50));
+    await appendAll(
+      store,
+      withClocks.slice(0, 50).map((changeSet) => read(changeSet, 8n)),
+    );
+    const reader = store.read(STREAM, lsn(START), new AbortController().signal);
+    for (const changeSet of withClocks.slice(0, 50)) {
+      assert.deepEqual(((await reader.next()).value as ChangeSet).clocks, changeSet.clocks);
+    }
+    await reader.return();
+    await appendAll(store, withClocks.slice(50));
+    await store.finished();
+    const index = decodeSegmentIndex(await readFile(join(place.path, walIndexPath(STREAM, SEGMENTS[0]))));
+    assert.deepEqual(
+      index.clocks,
+      withClocks.flatMap(({ clocks }) => clocks),
+    );
+  });
+
   it('hands the tail to several readers at their own pace, from any position', async () => {
     const store = await place.open();
     const end = START + 1_500_000n;

@@ -105,6 +105,8 @@ export class FakeCluster implements WalSource {
       frame: Buffer.alloc(0),
       contentSha256: Buffer.alloc(32),
       events: node.unsent.flatMap(({ event }) => (event === null ? [] : [event])),
+      changedBlocks: Buffer.alloc(0),
+      clocks: [],
     });
     node.unsent.length = 0;
     node.acknowledgedLsn = node.insertLsn;

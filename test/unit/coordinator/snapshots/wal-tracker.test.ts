@@ -52,6 +52,8 @@ class MadeWal implements WalSource {
       frame: Buffer.alloc(0),
       contentSha256: Buffer.alloc(32),
       events,
+      changedBlocks: Buffer.alloc(0),
+      clocks: [],
     });
     this.#grown.wake();
   }

@@ -19,6 +19,8 @@ const content = Buffer.concat(
     lastRecordLsn: NO_LSN,
     contentSha256: Buffer.alloc(32),
     events: Buffer.alloc(0),
+    changedBlocks: Buffer.alloc(0),
+    clocks: Buffer.alloc(0),
     frame: Buffer.from('not looked into'),
   }),
 );

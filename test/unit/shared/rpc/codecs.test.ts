@@ -32,6 +32,17 @@ const changeSet: ChangeSet = {
       subxids: [1, 2],
     },
   ],
+  changedBlocks: Buffer.from('blocks'),
+  clocks: [
+    {
+      atLsn: lsn(0xffff_ffff_ff00_1000n),
+      nodeTimeUs: 1_800_000_000_000_000n,
+      offsetUs: -5_000_000n,
+      uncertaintyUs: 250n,
+      coordinatorId: 'west-1',
+      term: 0xffff_ffff_ffff_ffffn,
+    },
+  ],
 };
 
 /** As it is on the other side of the wire. */
@@ -52,6 +63,7 @@ describe('codecs', () => {
       { contentSha256: Buffer.alloc(31) },
       { frame: Buffer.alloc(0) },
       { timeline: 0 },
+      { clocks: Array.from({ length: 65 }, () => changeSet.clocks[0] ?? assert.fail()) },
     ];
     for (const change of broken) {
       assert.throws(() => changeSetFromMessage(sent({ ...changeSet, ...change })), { code: 'TM-WAL-002' });

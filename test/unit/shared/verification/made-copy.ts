@@ -87,6 +87,8 @@ function fill(copy: MadeCopy): MadeCopy {
         frames,
         events: [],
         openBranches: [],
+        changedBlocks: Buffer.alloc(0),
+        clocks: [],
       }),
     );
   }
@@ -131,7 +133,12 @@ function entries(start: Lsn, length: number): { readonly bytes: Buffer; readonly
   let offsetBytes = 0;
   for (let at = 0; at < length; at += 128 * 1024) {
     const changeSet = madeChangeSet(start + BigInt(at), start + BigInt(at + 128 * 1024));
-    const [head, frame] = encodeJournalEntry({ ...changeSet, segmentBytes: SEGMENT_BYTES, events: Buffer.alloc(0) });
+    const [head, frame] = encodeJournalEntry({
+      ...changeSet,
+      segmentBytes: SEGMENT_BYTES,
+      events: Buffer.alloc(0),
+      clocks: Buffer.alloc(0),
+    });
     frames.push({
       startLsn: changeSet.startLsn,
       contentBytes: 128 * 1024,

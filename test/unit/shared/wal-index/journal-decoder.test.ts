@@ -13,6 +13,8 @@ function entries(...ends: bigint[]): JournalEntry[] {
     ...madeChangeSet(ends[index - 1] ?? 0x100_0000n, end),
     segmentBytes: SEGMENT_BYTES,
     events: Buffer.from(`events of ${index}`.repeat(index)),
+    changedBlocks: Buffer.from(`blocks of ${index}`.repeat(2 - index)),
+    clocks: Buffer.from('clocks'.repeat(index % 2)),
   }));
 }
 
@@ -52,6 +54,8 @@ describe('the journal decoder', () => {
               lastRecordLsn,
               contentSha256,
               events,
+              changedBlocks,
+              clocks,
               frame,
             }) => ({
               segmentBytes,
@@ -62,6 +66,8 @@ describe('the journal decoder', () => {
               lastRecordLsn,
               contentSha256,
               events,
+              changedBlocks,
+              clocks,
               frame,
             }),
           ),

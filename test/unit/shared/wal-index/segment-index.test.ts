@@ -8,10 +8,20 @@ import {
   encodeSegmentIndex,
   type SegmentIndex,
 } from '../../../../shared/wal-index/segment-index.ts';
+import type { ClockReading } from '../../../../shared/wal/clock-reading.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 
 const MIB = 1024 * 1024;
 const sha = (text: string) => createHash('sha256').update(text).digest();
+
+const clock: ClockReading = {
+  atLsn: lsn(0x16_0000_0100n),
+  nodeTimeUs: 1_795_000_000_000_000n,
+  offsetUs: -40_000n,
+  uncertaintyUs: 300n,
+  coordinatorId: 'west-1',
+  term: 7n,
+};
 
 function sample(contentLengths: readonly number[] = [1000, MIB - 1000], segmentBytes = MIB): SegmentIndex {
   const startLsn = lsn(0x16_0000_0000n);
@@ -56,6 +66,8 @@ function sample(contentLengths: readonly number[] = [1000, MIB - 1000], segmentB
       event(500n, { kind: 'commit', databaseOid: 0, subxids: [78, 79] }),
     ],
     openBranches: [event(-90_000n, { gid: 'open' })],
+    changedBlocks: Buffer.from('blocks'),
+    clocks: [clock],
   };
 }
 
@@ -63,7 +75,14 @@ describe('segment index', () => {
   it('gives back what was encoded', () => {
     const index = sample();
     assert.deepEqual(decodeSegmentIndex(encodeSegmentIndex(index)), index);
-    const none: SegmentIndex = { ...index, events: [], openBranches: [], lastRecordLsn: NO_LSN };
+    const none: SegmentIndex = {
+      ...index,
+      events: [],
+      openBranches: [],
+      lastRecordLsn: NO_LSN,
+      changedBlocks: Buffer.alloc(0),
+      clocks: [],
+    };
     assert.deepEqual(decodeSegmentIndex(encodeSegmentIndex(none)), none);
   });
 
@@ -98,6 +117,14 @@ describe('segment index', () => {
     assert.throws(() => decodeSegmentIndex(Buffer.concat([bytes, Buffer.of(0)])), { code: 'TM-REPO-003' });
   });
 
+  it('refuses an optional section that is there twice', () => {
+    const bytes = encodeSegmentIndex(sample());
+    const extra = encodeSections('TMWALIDX', 1, [{ number: OPTIONAL_SECTION_MIN + 1, content: Buffer.from('blocks') }]);
+    const twice = Buffer.concat([bytes, extra.subarray(16)]);
+    twice.writeUInt32LE(bytes.readUInt32LE(12) + 1, 12);
+    assert.throws(() => decodeSegmentIndex(twice), { code: 'TM-REPO-003' });
+  });
+
   it('passes over sections that later versions add', () => {
     const bytes = encodeSegmentIndex(sample());
     const extra = encodeSections('TMWALIDX', 1, [{ number: OPTIONAL_SECTION_MIN + 7, content: Buffer.from('blocks') }]);
@@ -123,6 +150,7 @@ describe('segment index', () => {
       { events: [{ ...event, endLsn: lsn(index.startLsn + BigInt(MIB) + 1n) }] },
       { events: [...index.events].reverse() },
       { openBranches: [{ ...event, kind: 'commit' }] },
+      { clocks: Array.from({ length: 65 }, () => clock) },
     ];
     for (const change of wrong) {
       assert.throws(

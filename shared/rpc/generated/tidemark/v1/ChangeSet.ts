@@ -1,5 +1,6 @@
 // Original file: proto/tidemark/v1/common.proto
 
+import type { ClockReading as _tidemark_v1_ClockReading, ClockReading__Output as _tidemark_v1_ClockReading__Output } from '../../tidemark/v1/ClockReading.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ChangeSet {
@@ -11,6 +12,8 @@ export interface ChangeSet {
   'frame'?: (Buffer | Uint8Array | string);
   'contentSha256'?: (Buffer | Uint8Array | string);
   'events'?: (Buffer | Uint8Array | string);
+  'changedBlocks'?: (Buffer | Uint8Array | string);
+  'clocks'?: (_tidemark_v1_ClockReading)[];
 }
 
 export interface ChangeSet__Output {
@@ -22,4 +25,6 @@ export interface ChangeSet__Output {
   'frame': (Buffer);
   'contentSha256': (Buffer);
   'events': (Buffer);
+  'changedBlocks': (Buffer);
+  'clocks': (_tidemark_v1_ClockReading__Output)[];
 }
