@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { clientProgram } from './postgres-binaries.ts';
 
@@ -22,7 +22,16 @@ function find(program: DebianProgram): string | null {
   const fromPostgres = clientProgram(program);
   if (fromPostgres !== null) return fromPostgres;
   const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin'];
-  return directories.map((directory) => `${directory}/${program}`).find((file) => existsSync(file)) ?? null;
+  return directories.map((directory) => `${directory}/${program}`).find(isExecutable) ?? null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether the program is there. */
