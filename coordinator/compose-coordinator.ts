@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { ZstdPool } from '../shared/compression/zstd-pool.ts';
+import { chooseMatchers } from '../shared/cuts/choose-matchers.ts';
 import { systemClock } from '../shared/lifecycle/clock.ts';
 import { packageVersion } from '../shared/lifecycle/process-options.ts';
 import type { Service } from '../shared/lifecycle/service.ts';
@@ -136,6 +137,7 @@ export async function composeCoordinator(
     cluster: config.cluster,
     coordinatorId,
     intervalMs: config.snapshots.interval,
+    matchers: chooseMatchers(config.transactions.match),
     membership,
     store,
     tracker,

@@ -7,6 +7,8 @@ import {
   nameSchema,
   tlsSchema,
 } from '../../shared/config/schema-pieces.ts';
+import { DEFAULT_MATCHERS, MATCHER_NAMES } from '../../shared/cuts/choose-matchers.ts';
+import { patternProblem } from '../../shared/cuts/pattern-matcher.ts';
 
 const LEASE_TTL_MIN_MS = 2_000;
 const LEASE_TTL_MAX_MS = 60_000;
@@ -62,6 +64,36 @@ const coordinationSchema = z
     }
   });
 
+const matcherSchema = z.union(
+  [
+    z.enum(MATCHER_NAMES),
+    z.strictObject({
+      pattern: z.string().superRefine((expression, context) => {
+        const problem = patternProblem(expression);
+        if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+      }),
+    }),
+  ],
+  { error: `expected ${MATCHER_NAMES.join(', ')} or { pattern: 'an expression with (?<transaction>…)' }` },
+);
+
+const transactionsSchema = z.strictObject({
+  match: z
+    .array(matcherSchema)
+    .min(1)
+    .max(16)
+    .default([...DEFAULT_MATCHERS])
+    .superRefine((choices, context) => {
+      const same = choices.indexOf('same');
+      if (same !== -1 && same < choices.length - 1) {
+        context.addIssue({ code: 'custom', message: 'same knows every GID: what stands behind it is never asked' });
+      }
+    })
+    .describe(
+      'how the prepared branches of one distributed transaction are told by their GIDs: citus, xa (pgjdbc), same (one GID everywhere), or { pattern: EXPRESSION } with a group (?<transaction>…); the first that knows a GID counts; the same on all coordinators',
+    ),
+});
+
 /** What `tidemark-coordinator --config FILE` takes. Descriptions are shown as hints. */
 export const coordinatorConfigSchema = z.strictObject({
   cluster: nameSchema.describe("the whole distributed database's name; the same for all agents and coordinators"),
@@ -98,6 +130,7 @@ export const coordinatorConfigSchema = z.strictObject({
         .describe('the time between two snapshots'),
     })
     .prefault({}),
+  transactions: transactionsSchema.prefault({}),
   backup: z
     .strictObject({
       nodes_at_once: z.int().min(1).max(64).default(2).describe('how many nodes are backed up side by side'),

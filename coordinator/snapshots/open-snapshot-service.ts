@@ -1,3 +1,4 @@
+import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -24,6 +25,7 @@ interface Parts {
   readonly cluster: string;
   readonly coordinatorId: string;
   readonly intervalMs: number;
+  readonly matchers: readonly BranchMatcher[];
   readonly membership: Pick<Membership, 'nodes' | 'missing' | 'primary'>;
   readonly store: WalStore;
   readonly tracker: AcknowledgementTracker;
@@ -58,6 +60,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     timestamps: parts.timestamps,
     repository,
     observer: new SnapshotMetrics(parts.metrics, parts.logger, clock),
+    matchers: parts.matchers,
     intervalMs: parts.intervalMs,
   });
 }

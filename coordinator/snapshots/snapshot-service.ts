@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import { sameGidMatcher, type BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
+import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
 import { computeCut, type Cut, type CutNode } from '../../shared/cuts/cut.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
@@ -49,7 +49,7 @@ export interface SnapshotServiceOptions {
   readonly timestamps: { next(leadership: Leadership): Promise<HybridTimestamp> };
   readonly repository: Pick<Repository, 'name' | 'list' | 'stat' | 'read' | 'create'>;
   readonly observer: SnapshotObserver;
-  readonly matchers?: readonly BranchMatcher[];
+  readonly matchers: readonly BranchMatcher[];
   readonly intervalMs: number;
   /** For one round of readings. */
   readonly sampleTimeoutMs?: number;
@@ -101,7 +101,7 @@ export class SnapshotService implements LeaderDuty {
   constructor(options: SnapshotServiceOptions) {
     this.#options = options;
     this.#catalogue = new SnapshotCatalogue(options.repository);
-    this.#matchers = options.matchers ?? [sameGidMatcher];
+    this.#matchers = options.matchers;
   }
 
   get leading(): boolean {

@@ -1,7 +1,7 @@
 import type { Branch } from './branch.ts';
 import { matchingKey, type BranchMatcher } from './branch-matcher.ts';
 
-/** Branches that belong together, at most one of each node. */
+/** Branches that belong together. A node has several where their GIDs differ (Citus, XA). */
 export interface DistributedTransaction {
   readonly branches: readonly Branch[];
 }
@@ -14,11 +14,12 @@ export type ClockCorrections = ReadonlyMap<string, bigint>;
  *
  * The branches of a transaction that committed were all prepared at one instant: every PREPARE precedes every COMMIT
  * PREPARED. So branches of equal key are taken together unless that is impossible:
- * 1. a node has one branch of a transaction at most (PostgreSQL refuses a second open one of the same GID);
- * 2. one that ended before a barrier and one that was prepared after it are of different transactions. This is exact and
+ * 1. a transaction has one branch of a GID on a node at most (PostgreSQL refuses a second open one);
+ * 2. on one node, a branch that was committed before another was prepared is of another transaction;
+ * 3. one that ended before a barrier and one that was prepared after it are of different transactions. This is exact and
  *    needs no clock, and it separates every reuse of a key over more than the time between two collects.
  *
- * Only where a key was used twice on one node within that time, it is left open which uses go together. There the nodes'
+ * Only where a GID was used twice on one node within that time, it is left open which uses go together. There the nodes'
  * clocks, corrected, decide: uses are taken in the order in which they were prepared, and one that was prepared after all of a
  * group had ended begins another. That is right as long as the clocks' error is smaller than the time for which
  * the key was free. Without such a reuse clocks are not looked at, whatever they show: a wrong clock must not tear a
@@ -49,7 +50,7 @@ export function groupBranches(
 function groupUses(uses: readonly Branch[], corrections: ClockCorrections): DistributedTransaction[] {
   const at = (branch: Branch, timeUs: bigint) => timeUs + (corrections.get(branch.node) ?? 0n);
   const reused = uses.some((use, index) =>
-    uses.slice(0, index).some((other) => other.node === use.node && !separatedByBarrier(use, other)),
+    uses.slice(0, index).some((other) => separatedByNode(use, other) && !separatedByBarrier(use, other)),
   );
   const ordered = [...uses].sort((a, b) => compare(at(a, a.preparedAtUs), at(b, b.preparedAtUs)));
   const groups: Branch[][] = [];
@@ -57,7 +58,7 @@ function groupUses(uses: readonly Branch[], corrections: ClockCorrections): Dist
     const preparedAtUs = at(branch, branch.preparedAtUs);
     const group = groups.findLast(
       (members) =>
-        members.every((member) => member.node !== branch.node && !separatedByBarrier(member, branch)) &&
+        members.every((member) => !separatedByNode(member, branch) && !separatedByBarrier(member, branch)) &&
         !(reused && members.every((member) => member.end !== null && at(member, member.end.timeUs) < preparedAtUs)),
     );
     if (group === undefined) {
@@ -67,6 +68,14 @@ function groupUses(uses: readonly Branch[], corrections: ClockCorrections): Dist
     }
   }
   return groups.map((members) => ({ branches: members }));
+}
+
+function separatedByNode(a: Branch, b: Branch): boolean {
+  return a.node === b.node && (a.gid === b.gid || committedBefore(a, b) || committedBefore(b, a));
+}
+
+function committedBefore(earlier: Branch, later: Branch): boolean {
+  return earlier.end?.kind === 'commit' && !later.seeded && earlier.end.lsn < later.prepareLsn;
 }
 
 function separatedByBarrier(a: Branch, b: Branch): boolean {

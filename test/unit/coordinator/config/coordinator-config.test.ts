@@ -37,4 +37,14 @@ describe('coordinator configuration', () => {
     assert.deepEqual(problems({ kind: 'etcd', endpoints: https, prefix: 'tidemark' }), ['coordination.prefix']);
     assert.deepEqual(problems({ kind: 'etcd', endpoints: https }, { copies: { required: 0 } }), ['copies.required']);
   });
+
+  it('takes the ways in which branches are matched, and says which one cannot be used', () => {
+    const match = (...choices: readonly unknown[]) =>
+      problems({ kind: 'embedded', directory: '/d' }, { transactions: { match: choices } });
+    assert.deepEqual(match('citus', { pattern: '^(?<transaction>.+)-' }, 'same'), []);
+    assert.deepEqual(match('citrus'), ['transactions.match.0']);
+    assert.deepEqual(match({ pattern: '^(.+)-' }), ['transactions.match.0.pattern']);
+    assert.deepEqual(match('same', 'xa'), ['transactions.match']);
+    assert.deepEqual(match(), ['transactions.match']);
+  });
 });

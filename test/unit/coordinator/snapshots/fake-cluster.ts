@@ -2,6 +2,7 @@ import type { LeaderDuty } from '../../../../coordinator/election/leader-duty.ts
 import type { Leadership } from '../../../../coordinator/coordination/coordination.ts';
 import type { WalPosition, WalSource } from '../../../../coordinator/journal/wal-positions.ts';
 import { SnapshotService, type SnapshotServiceOptions } from '../../../../coordinator/snapshots/snapshot-service.ts';
+import { sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
@@ -219,6 +220,7 @@ export class FakeCluster implements WalSource {
         failed: (error) => this.observed.push(`failed ${(error as { code?: string }).code}`),
         problem: (what) => this.observed.push(`problem ${what}`),
       },
+      matchers: [sameGidMatcher],
       intervalMs: 3_600_000,
       sampleTimeoutMs: 1000,
       durableTimeoutMs: 1000,

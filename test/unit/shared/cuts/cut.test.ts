@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Branch } from '../../../../shared/cuts/branch.ts';
-import { sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
+import { citusMatcher, sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { closureViolations, greatestClosedCut } from '../../../../shared/cuts/closed-cut.ts';
 import { computeCut, type Cut } from '../../../../shared/cuts/cut.ts';
 import { groupBranches } from '../../../../shared/cuts/distributed-transaction.ts';
@@ -150,6 +150,26 @@ describe('cut engine', () => {
       [...limits.values()].map(Number),
       [-1, 9, 19].map((value) => Number(position(value))),
     );
+  });
+
+  it('takes several branches of one node for one transaction where only their GIDs differ, and not where one had ended', () => {
+    const branch = (gid: string, node: string, prepared: number, committed: number | null): Branch => ({
+      ...blank,
+      gid,
+      node,
+      prepareLsn: position(prepared),
+      end:
+        committed === null
+          ? null
+          : { kind: 'commit', lsn: position(committed), previousLsn: position(committed - 1), timeUs: 0n },
+    });
+    const together = [branch('citus_0_1_1_0', 'a', 1, 5), branch('citus_0_1_1_1', 'a', 2, 6)];
+    const later = branch('citus_0_1_1_2', 'a', 7, null);
+    const elsewhere = branch('citus_0_1_1_3', 'b', 1, null);
+    const grouped = (...branches: readonly Branch[]) =>
+      groupBranches(branches, [citusMatcher]).map((transaction) => transaction.branches.map(({ gid }) => gid.at(-1)));
+    assert.deepEqual(grouped(...together, elsewhere), [['0', '1', '3']]);
+    assert.equal(grouped(...together, later).length, 2);
   });
 
   it('keeps the state at an instant as it is', () => {
