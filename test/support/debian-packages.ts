@@ -14,20 +14,28 @@ const PACKAGES = {
   pgbench: 'postgresql-15',
   pgbackrest: 'pgbackrest',
   zstd: 'zstd',
+  // not a program: preloaded into one, it sets the clock apart
+  'libfaketime.so.1': 'libfaketime',
 } as const;
+
+const LIBRARY_DIRECTORIES = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime`);
 
 export type DebianProgram = keyof typeof PACKAGES;
 
 function find(program: DebianProgram): string | null {
   const fromPostgres = clientProgram(program);
   if (fromPostgres !== null) return fromPostgres;
-  const directories = [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin'];
-  return directories.map((directory) => `${directory}/${program}`).find(isExecutable) ?? null;
+  const isLibrary = program.includes('.so');
+  const directories = isLibrary
+    ? LIBRARY_DIRECTORIES
+    : [...(process.env['PATH'] ?? '').split(':'), '/usr/bin', '/usr/local/bin'];
+  const mode = isLibrary ? constants.R_OK : constants.X_OK;
+  return directories.map((directory) => `${directory}/${program}`).find((file) => isAccessible(file, mode)) ?? null;
 }
 
-function isExecutable(file: string): boolean {
+function isAccessible(file: string, mode: number): boolean {
   try {
-    accessSync(file, constants.X_OK);
+    accessSync(file, mode);
     return true;
   } catch {
     return false;

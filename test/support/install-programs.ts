@@ -2,4 +2,4 @@
 // fail with the same hint.
 import { installMissingPrograms } from './debian-packages.ts';
 
-installMissingPrograms(['etcd', 'pg_waldump', 'pg_amcheck', 'zstd'], (line) => console.log(line));
+installMissingPrograms(['etcd', 'pg_waldump', 'pg_amcheck', 'zstd', 'libfaketime.so.1'], (line) => console.log(line));

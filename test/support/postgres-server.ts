@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Client, DatabaseError, type ClientConfig } from 'pg';
 import { ChildProcess, runToEnd } from './child-process.ts';
+import { debianProgram } from './debian-packages.ts';
 import { freePort } from './free-port.ts';
 import { postgresBinaries, type PostgresMajor } from './postgres-binaries.ts';
 import { processesBelow, releaseSharedMemoryBelow, signalQuietly } from './processes-below.ts';
@@ -20,6 +21,8 @@ export interface PostgresOptions {
   readonly walSegmentSizeMb?: number;
   /** Default true. */
   readonly checksums?: boolean;
+  /** How far its clock is ahead of the machine's, by libfaketime; default 0. */
+  readonly clockAheadMs?: number;
   /** The data directory; must not exist. Default: in a temporary directory of the server's own. */
   readonly dataDirectory?: string;
 }
@@ -55,6 +58,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly socketDirectory: string;
   readonly binDirectory: string;
   readonly #directory: TemporaryDirectory;
+  readonly #env: Readonly<Record<string, string>>;
   #process: ChildProcess | null = null;
   #client: Client | null = null;
 
@@ -63,6 +67,7 @@ export class PostgresServer implements AsyncDisposable {
     this.name = options.name ?? `postgres-${this.major}`;
     this.port = port;
     this.#directory = directory;
+    this.#env = clockEnvironment(options.clockAheadMs ?? 0);
     this.socketDirectory = directory.path;
     this.dataDirectory = options.dataDirectory ?? path.join(directory.path, 'data');
     this.binDirectory = postgresBinaries(this.major).binDirectory;
@@ -133,6 +138,7 @@ export class PostgresServer implements AsyncDisposable {
       command: path.join(this.binDirectory, 'postgres'),
       args: ['-D', this.dataDirectory],
       directory: this.#directory.path,
+      env: this.#env,
     });
     this.#process = child;
     await child.waitUntil('it answers', async () => {
@@ -242,6 +248,16 @@ export class PostgresServer implements AsyncDisposable {
     }
     await this.#directory[Symbol.asyncDispose]();
   }
+}
+
+/** Only the wall clock is moved: a timeout goes by the monotonic one. */
+function clockEnvironment(aheadMs: number): Record<string, string> {
+  if (aheadMs === 0) return {};
+  return {
+    LD_PRELOAD: debianProgram('libfaketime.so.1'),
+    FAKETIME: `${aheadMs < 0 ? '' : '+'}${(aheadMs / 1000).toFixed(3)}s`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
 }
 
 function checksumOptions(major: PostgresMajor, checksums: boolean): string[] {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { bankProblems, findLost, inspectBank } from '../../support/bank/bank-check.ts';
 import { BankLoad } from '../../support/bank/bank-load.ts';
 import { BankRecovery } from '../../support/bank/bank-recovery.ts';
-import { createBank, type BankLayout } from '../../support/bank/bank-schema.ts';
+import { createBank, type BankLayout, type GidForm } from '../../support/bank/bank-schema.ts';
 import { seedFromEnvironment } from '../../support/bank/seeded-random.ts';
 import { runToEnd } from '../../support/child-process.ts';
 import { DisposalStack } from '../../support/disposal-stack.ts';
@@ -13,8 +13,8 @@ import { waitFor } from '../../support/wait-for.ts';
 
 const ACCOUNTS = 300;
 
-function layoutOf(servers: readonly PostgresServer[]): BankLayout {
-  return { accounts: ACCOUNTS, shards: servers.map(({ port }) => ({ host: '127.0.0.1', port })) };
+function layoutOf(servers: readonly PostgresServer[], gids: GidForm = 'same'): BankLayout {
+  return { accounts: ACCOUNTS, gids, shards: servers.map(({ port }) => ({ host: '127.0.0.1', port })) };
 }
 
 /** Until nothing is in doubt any more. */
@@ -33,27 +33,29 @@ async function startShards(stack: DisposalStack): Promise<PostgresServer[]> {
 describe('The bank', () => {
   const seed = seedFromEnvironment();
 
-  it(`is whole after clients and servers died (seed ${seed})`, async () => {
-    await using stack = new DisposalStack();
-    const servers = await startShards(stack);
-    const layout = layoutOf(servers);
-    await createBank(layout);
-    await using load = new BankLoad(layout, { seed, abandonProbability: 0.05, leftoverAgeMs: 300 });
-    await waitFor('some work', () => load.acknowledged.length > 300 && load.abandoned > 10);
-    for (const server of servers) {
-      await server.kill();
-      await server.start();
-      const before = load.acknowledged.length;
-      await waitFor('work goes on', () => load.acknowledged.length > before + 50);
-    }
-    await load.stop();
-    await settle(layout);
-    const report = await inspectBank(layout);
-    assert.deepEqual(bankProblems(report), []);
-    assert.deepEqual(findLost(report, load.acknowledged), []);
-    assert(report.transfers >= load.acknowledged.length);
-    assert(load.orderAcknowledged.every((n) => n > 1));
-  });
+  for (const gids of ['same', 'xa'] as const) {
+    it(`is whole after clients and servers died, with GIDs of the form ${gids} (seed ${seed})`, async () => {
+      await using stack = new DisposalStack();
+      const servers = await startShards(stack);
+      const layout = layoutOf(servers, gids);
+      await createBank(layout);
+      await using load = new BankLoad(layout, { seed, abandonProbability: 0.05, leftoverAgeMs: 300 });
+      await waitFor('some work', () => load.acknowledged.length > 300 && load.abandoned > 10);
+      for (const server of servers) {
+        await server.kill();
+        await server.start();
+        const before = load.acknowledged.length;
+        await waitFor('work goes on', () => load.acknowledged.length > before + 50);
+      }
+      await load.stop();
+      await settle(layout);
+      const report = await inspectBank(layout);
+      assert.deepEqual(bankProblems(report), []);
+      assert.deepEqual(findLost(report, load.acknowledged), []);
+      assert(report.transfers >= load.acknowledged.length);
+      assert(load.orderAcknowledged.every((n) => n > 1));
+    });
+  }
 
   it(`is seen to be torn when its shards are copied at different moments (seed ${seed})`, async () => {
     await using stack = new DisposalStack();

@@ -28,6 +28,17 @@ describe('PostgresServer', () => {
     });
   }
 
+  for (const clockAheadMs of [5000, -5000]) {
+    it(`has a clock of its own, ${clockAheadMs} ms ahead`, async () => {
+      await using server = await PostgresServer.create({ clockAheadMs });
+      const before = Date.now();
+      const shown = Number(await server.value('SELECT extract(epoch FROM clock_timestamp()) * 1000'));
+      const after = Date.now();
+      // a few milliseconds are PostgreSQL's start, during which libfaketime finds its offset
+      assert(shown >= before + clockAheadMs - 100 && shown <= after + clockAheadMs + 100, `${shown - before} ms`);
+    });
+  }
+
   it('tells what PostgreSQL said when it does not start', async () => {
     await assert.rejects(
       PostgresServer.create({ settings: { max_connections: 'many' } }),

@@ -27,8 +27,10 @@ interface BankClientOptions {
   readonly acrossProbability: number;
   /** Characters of a note in each transfer's rows, to make more WAL. */
   readonly noteLength: number;
-  /** GIDs that somebody still works on; a recovery leaves them alone. */
+  /** Transfers that somebody still works on; a recovery leaves them alone. */
   readonly inFlight: Set<string>;
+  /** Before the first command of a transfer. */
+  readonly onBegin?: (transferId: string) => void;
 }
 
 // A branch in doubt keeps its accounts locked until it is resolved.
@@ -60,6 +62,7 @@ export class BankClient {
       fromAccount,
       toAccount,
     };
+    this.#options.onBegin?.(transfer.id);
     return across ? await this.#transferAcross(transfer) : await this.#transferWithin(transfer);
   }
 
@@ -97,14 +100,16 @@ export class BankClient {
       { shard: shardOf(transfer.toAccount, layout), account: transfer.toAccount, amount: transfer.amount },
     ].sort((a, b) => a.shard - b.shard);
     const shards = branches.map((branch) => branch.shard);
-    const gid = transferGid(transfer.id, shards);
-    const clients: Client[] = [];
-    for (const shard of shards) clients.push(await this.#connection(shard));
-    inFlight.add(gid);
+    const parts: { readonly client: Client; readonly gid: string }[] = [];
+    for (const shard of shards) {
+      const gid = transferGid(layout, transfer.id, shards, shard);
+      parts.push({ client: await this.#connection(shard), gid });
+    }
+    inFlight.add(transfer.id);
     try {
       try {
         for (const [position, branch] of branches.entries()) {
-          const client = clients[position] as Client;
+          const { client } = parts[position] as (typeof parts)[number];
           await client.query('BEGIN');
           await addToBalance(client, branch.account, branch.amount);
           await this.#insertTransfer(client, transfer);
@@ -113,14 +118,15 @@ export class BankClient {
         return await this.#giveUp(shards, error);
       }
       const die = random.chance(abandonProbability) ? random.pick(['prepared', 'half-committed'] as const) : null;
-      if (!(await allDone(clients.map((client) => client.query(`PREPARE TRANSACTION '${gid}'`))))) {
+      const prepared = parts.map(({ client, gid }) => client.query(`PREPARE TRANSACTION '${gid}'`));
+      if (!(await allDone(prepared))) {
         return this.#abandon(shards, 'unknown');
       }
       if (die === 'prepared') return this.#abandon(shards, 'abandoned');
-      const order = random.chance(0.5) ? clients : [...clients].reverse();
-      const commit = (client: Client) => client.query(`COMMIT PREPARED '${gid}'`);
+      const order = random.chance(0.5) ? parts : [...parts].reverse();
+      const commit = ({ client, gid }: (typeof parts)[number]) => client.query(`COMMIT PREPARED '${gid}'`);
       if (die === 'half-committed') {
-        const first = order[0] as Client;
+        const first = order[0] as (typeof parts)[number];
         return this.#abandon(shards, (await allDone([commit(first)])) ? 'abandoned' : 'unknown');
       }
       const done = random.chance(0.5)
@@ -128,7 +134,7 @@ export class BankClient {
         : (await allDone(order.slice(0, 1).map(commit))) && (await allDone(order.slice(1).map(commit)));
       return done ? { kind: 'acknowledged', transferId: transfer.id } : this.#abandon(shards, 'unknown');
     } finally {
-      inFlight.delete(gid);
+      inFlight.delete(transfer.id);
     }
   }
 

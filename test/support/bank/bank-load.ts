@@ -30,6 +30,13 @@ export interface Acknowledgement {
   readonly atMs: number;
 }
 
+/** A transfer that a client began, whatever became of it. */
+export interface Attempt {
+  readonly transferId: string;
+  /** By this process's clock, before its first command. */
+  readonly atMs: number;
+}
+
 const RECOVERY_INTERVAL_MS = 250;
 const RETRY_MS = 50;
 const ORDER_PAUSE_MS = 20;
@@ -39,6 +46,7 @@ const ORDER_GAPS_MS = [0, 0, 0, 0, 20, 50, 100, 200] as const;
 /** Clients, order writers and a recovery at work on a bank until stopped. A shard that is down is waited for. */
 export class BankLoad implements AsyncDisposable {
   readonly acknowledged: Acknowledgement[] = [];
+  readonly attempts: Attempt[] = [];
   /** Clients that died on purpose. */
   abandoned = 0;
   refused = 0;
@@ -51,7 +59,7 @@ export class BankLoad implements AsyncDisposable {
   readonly #inFlight = new Set<string>();
   readonly #work: Promise<unknown>[] = [];
   readonly #startedAt = performance.now();
-  #attempts = 0;
+  #paced = 0;
 
   constructor(layout: BankLayout, options: BankLoadOptions) {
     this.#layout = layout;
@@ -76,6 +84,7 @@ export class BankLoad implements AsyncDisposable {
       acrossProbability: this.#layout.shards.length > 1 ? (options.acrossProbability ?? 0.6) : 0,
       noteLength: options.noteLength ?? 40,
       inFlight: this.#inFlight,
+      onBegin: (transferId) => this.attempts.push({ transferId, atMs: Date.now() }),
     });
     try {
       while (this.running) {
@@ -98,7 +107,7 @@ export class BankLoad implements AsyncDisposable {
   async #pace(): Promise<void> {
     const rate = this.#options.transfersPerSecond;
     if (rate === undefined) return;
-    const dueAt = this.#startedAt + (this.#attempts++ / rate) * 1000;
+    const dueAt = this.#startedAt + (this.#paced++ / rate) * 1000;
     const waitMs = dueAt - performance.now();
     if (waitMs > 0) await this.#pause(waitMs);
   }

@@ -38,12 +38,17 @@ export class BankRecovery {
          AND prepared <= clock_timestamp() - $1 * interval '1 millisecond'`,
       [this.#leftoverAgeMs],
     );
-    return (rows ?? []).map((row) => row.gid).filter((gid) => parseTransferGid(gid) !== null && !busy.has(gid));
+    return (rows ?? [])
+      .map((row) => row.gid)
+      .filter((gid) => {
+        const parsed = parseTransferGid(gid);
+        return parsed !== null && !busy.has(parsed.transferId);
+      });
   }
 
   async #finish(shard: number, gid: string): Promise<boolean> {
     const parsed = parseTransferGid(gid);
-    if (parsed === null || this.#inFlight.has(gid)) return false;
+    if (parsed === null || this.#inFlight.has(parsed.transferId)) return false;
     let committed = false;
     for (const other of parsed.shards) {
       const rows = await this.#query(other, 'SELECT FROM transfers WHERE id = $1', [parsed.transferId]);

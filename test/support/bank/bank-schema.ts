@@ -17,7 +17,14 @@ export const OPENING_BALANCE = 1000;
 export interface BankLayout {
   readonly shards: readonly ShardAddress[];
   readonly accounts: number;
+  /**
+   * What a transfer's branches are called: the same everywhere (the default), or each by its own name with the transfer's in it, as
+   * pgjdbc calls the branches of an XA transaction.
+   */
+  readonly gids?: GidForm;
 }
+
+export type GidForm = 'same' | 'xa';
 
 const TABLES = `
   CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 80);
@@ -68,14 +75,25 @@ export function shardOf(account: number, layout: BankLayout): number {
   return account % layout.shards.length;
 }
 
-/** What a transfer's branches are called in PostgreSQL: the name tells a recovery which shards take part. */
-export function transferGid(transferId: string, shards: readonly number[]): string {
-  return `bank:${transferId}:${shards.join(':')}`;
+const XA_FORMAT = 4711;
+
+/** What a transfer's branch on one shard is called in PostgreSQL: the name tells a recovery which shards take part. */
+export function transferGid(
+  { gids }: Pick<BankLayout, 'gids'>,
+  transferId: string,
+  shards: readonly number[],
+  shard: number,
+): string {
+  const name = `bank:${transferId}:${shards.join(':')}`;
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return gids === 'xa' ? `${XA_FORMAT}_${base64(name)}_${base64(`branch ${shard}`)}` : name;
 }
 
 /** Undoes {@link transferGid}; null for somebody else's. */
 export function parseTransferGid(gid: string): { transferId: string; shards: number[] } | null {
-  const [prefix, transferId, ...shards] = gid.split(':');
+  const [format, global = ''] = gid.split('_');
+  const name = format === String(XA_FORMAT) ? Buffer.from(global, 'base64').toString() : gid;
+  const [prefix, transferId, ...shards] = name.split(':');
   if (prefix !== 'bank' || transferId === undefined || shards.length === 0) return null;
   return { transferId, shards: shards.map(Number) };
 }
