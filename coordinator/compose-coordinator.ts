@@ -19,6 +19,7 @@ import { StatusCollector } from './admin/status-collector.ts';
 import { AdminBackups } from './backups/admin-backups.ts';
 import { BackupService } from './backups/backup-service.ts';
 import type { CoordinatorConfig } from './config/coordinator-config.ts';
+import { ClockWatch } from './clocks/clock-watch.ts';
 import { CoordinationWatch } from './coordination/coordination-watch.ts';
 import { openCoordination } from './coordination/open-coordination.ts';
 import { AcknowledgementTracker } from './copies/acknowledgement-tracker.ts';
@@ -38,6 +39,7 @@ import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { registryService } from './registry-service/registry-service.ts';
 import { RestoreService } from './restore/restore-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
+import { AgentPositionSampler } from './snapshots/agent-position-sampler.ts';
 import { openSnapshotService } from './snapshots/open-snapshot-service.ts';
 import { AdminSnapshots } from './snapshots/snapshot-backend.ts';
 import { TermStore } from './term-store/term-store.ts';
@@ -119,6 +121,18 @@ export async function composeCoordinator(
   });
   const timestamps = new TimestampOracle({ coordination, clock });
   const tracker = new AcknowledgementTracker({ coordinatorId, dataCenter, copiesRequired: config.copies.required });
+  const clocks = new ClockWatch({
+    coordinatorId,
+    nodes: () => membership.nodes(),
+    sampler: (leadership) =>
+      new AgentPositionSampler({
+        coordinatorId,
+        leadership,
+        primary: (node) => membership.primary(node),
+        channelTo: agentChannel,
+      }),
+    clock,
+  });
   const ingest = new WalIngest({
     coordinatorId,
     dataCenter,
@@ -131,6 +145,7 @@ export async function composeCoordinator(
     clock,
     random: Math.random,
     logger,
+    clockReadings: (stream, endLsn) => clocks.take(stream, endLsn),
     onReceived: observer.walReceived,
   });
   const snapshots = openSnapshotService({
@@ -151,7 +166,7 @@ export async function composeCoordinator(
   const election = new Election({
     coordination,
     terms,
-    duties: [membership, ingest, snapshots],
+    duties: [membership, clocks, ingest, snapshots],
     clock,
     random: Math.random,
     logger,

@@ -63,7 +63,7 @@ export class AgentService {
           insertLsn: sample.insertLsn.toString(),
           timeline: sample.timeline,
           systemIdentifier: sample.systemIdentifier,
-          agentTimeUs: this.#timeUs(),
+          nodeTimeUs: sample.nodeTimeUs.toString(),
         };
       }),
     };

@@ -7,9 +7,12 @@ export interface PositionSample {
   readonly insertLsn: Lsn;
   readonly timeline: number;
   readonly systemIdentifier: string;
+  /** By PostgreSQL's clock, read just before `insertLsn`: microseconds since 1970-01-01 UTC. */
+  readonly nodeTimeUs: bigint;
 }
 
 interface SampleRow {
+  node_time_us: string;
   in_recovery: boolean;
   insert_lsn: string | null;
   timeline: number | null;
@@ -18,8 +21,13 @@ interface SampleRow {
   segment_bytes: number;
 }
 
+/**
+ * The clock comes first: whatever was inserted before it shows its time then lies below the position. The server's own, not the agent's: they
+ * may be set differently, and WAL has the server's times.
+ */
 const SAMPLE_SQL = `
-  SELECT pg_is_in_recovery() AS in_recovery,
+  SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text AS node_time_us,
+    pg_is_in_recovery() AS in_recovery,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,
     CASE WHEN NOT pg_is_in_recovery()
       THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
@@ -58,6 +66,7 @@ export async function samplePosition(
     insertLsn: beforePageHeader(parseLsn(row.insert_lsn), row.block_bytes, row.segment_bytes),
     timeline: row.timeline,
     systemIdentifier: row.system_identifier,
+    nodeTimeUs: BigInt(row.node_time_us),
   };
 }
 

@@ -9,6 +9,7 @@ import type { PullWalResponse__Output } from '../../shared/rpc/generated/tidemar
 import type { TimelineHistory__Output } from '../../shared/rpc/generated/tidemark/v1/TimelineHistory.ts';
 import { readStream, writeMessage } from '../../shared/rpc/streams.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { ClockReading } from '../../shared/wal/clock-reading.ts';
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import { LatestPosition } from '../copies/latest-position.ts';
 import { BoundedIntake } from '../journal/bounded-intake.ts';
@@ -29,6 +30,8 @@ export interface AgentSessionOptions {
   /** The agent answered, or said where its server's WAL ends. */
   readonly onHeard: (serverWalEndLsn: Lsn | null) => void;
   readonly onReceived: (walBytes: number, frameBytes: number) => void;
+  /** What was measured of the node's clock up to a position, each reading once. */
+  readonly clockReadings: (stream: WalStreamKey, endLsn: Lsn) => readonly ClockReading[];
 }
 
 /** Where a timeline ended and which one follows. */
@@ -96,7 +99,8 @@ async function receive(
     if (response.changeSet) {
       if (intake === null)
         throw new TidemarkError('TM-RPC-003', `${channel.address} sent WAL before it said from where`);
-      const changeSet = changeSetFromMessage(response.changeSet);
+      const received = changeSetFromMessage(response.changeSet);
+      const changeSet = { ...received, clocks: options.clockReadings(stream, received.endLsn) };
       options.onReceived(Number(changeSet.endLsn - changeSet.startLsn), changeSet.frame.length);
       await intake.add(changeSet, call.signal);
     } else if (response.heartbeat) {

@@ -148,6 +148,7 @@ export class NodeIngest {
           onProgress();
         },
         onReceived: (walBytes, frameBytes) => this.#options.onReceived?.(this.node, walBytes, frameBytes),
+        clockReadings: this.#options.clockReadings ?? (() => []),
       },
       signal,
     );

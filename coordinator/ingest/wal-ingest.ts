@@ -1,7 +1,10 @@
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { ClockReading } from '../../shared/wal/clock-reading.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import type { ObservedRepository } from '../copies/observed-repository.ts';
@@ -33,6 +36,8 @@ export interface WalIngestOptions {
   readonly logger: Logger;
   /** Bytes of frames of one node that may wait to become durable here; default 32 MiB. */
   readonly inFlightBytesMax?: number;
+  /** What was measured of a node's clock up to a position, each reading once; it is kept with the WAL. */
+  readonly clockReadings?: (stream: WalStreamKey, endLsn: Lsn) => readonly ClockReading[];
   /** For metrics. */
   readonly onReceived?: (node: string, walBytes: number, frameBytes: number) => void;
 }

@@ -47,7 +47,7 @@ export class AgentPositionSampler implements PositionSampler {
       insertLsn: lsn(BigInt(sample.insertLsn)),
       timeline: sample.timeline,
       systemIdentifier: sample.systemIdentifier,
-      agentTimeUs: BigInt(sample.agentTimeUs),
+      nodeTimeUs: BigInt(sample.nodeTimeUs),
     };
   }
 }

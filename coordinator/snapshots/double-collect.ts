@@ -1,3 +1,4 @@
+import { measureClock, type ClockMeasurement } from '../../shared/cuts/clock-measurement.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 
@@ -7,8 +8,8 @@ export interface PositionSample {
   readonly insertLsn: Lsn;
   readonly timeline: number;
   readonly systemIdentifier: string;
-  /** By the agent's clock, microseconds since 1970-01-01 UTC. */
-  readonly agentTimeUs: bigint;
+  /** By the node's clock, microseconds since 1970-01-01 UTC; read just before the position. */
+  readonly nodeTimeUs: bigint;
 }
 
 /** Asks the agents of the nodes' primaries. */
@@ -25,8 +26,8 @@ export interface NodeCollect {
   readonly node: string;
   readonly first: PositionSample;
   readonly second: PositionSample;
-  /** What is added to the node's clock to make it the leader's, in microseconds; right to half of the call's time. */
-  readonly clockCorrectionUs: bigint;
+  /** The node's clock beside the leader's, as the second reading showed it. */
+  readonly clock: ClockMeasurement;
 }
 
 export interface Collect<T> {
@@ -74,14 +75,14 @@ export async function doubleCollect<T>(nodes: readonly string[], options: Collec
       node,
       first: before.sample,
       second: after.sample,
-      clockCorrectionUs: before.leaderTimeUs - before.sample.agentTimeUs,
+      clock: after.clock,
     });
   }
   return { nodes: collected, failures, firstRoundUs: first.durationUs, between };
 }
 
 interface Round {
-  readonly samples: ReadonlyMap<string, { readonly sample: PositionSample; readonly leaderTimeUs: bigint }>;
+  readonly samples: ReadonlyMap<string, { readonly sample: PositionSample; readonly clock: ClockMeasurement }>;
   readonly durationUs: number;
 }
 
@@ -92,17 +93,17 @@ async function collectRound(
 ): Promise<Round> {
   const startedMs = clock.monotonicMs();
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const samples = new Map<string, { sample: PositionSample; leaderTimeUs: bigint }>();
+  const samples = new Map<string, { sample: PositionSample; clock: ClockMeasurement }>();
   // A node that does not answer ends the round late, but does not make the readings of the others lie further apart.
   let lastMs = startedMs;
   await Promise.all(
     nodes.map(async (node) => {
-      const askedAtMs = clock.nowMs();
+      const askedAt = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
       try {
         const sample = await sampler.sample(node, { flush: false, signal: deadline });
         lastMs = clock.monotonicMs();
-        const leaderTimeUs = BigInt(Math.round(((askedAtMs + clock.nowMs()) / 2) * 1000));
-        samples.set(node, { sample, leaderTimeUs });
+        const tookMs = lastMs - askedAt.monotonicMs;
+        samples.set(node, { sample, clock: measureClock({ ...sample, askedAtMs: askedAt.wallMs, tookMs }) });
       } catch (error) {
         failures.set(node, error);
       }

@@ -381,7 +381,7 @@ export class SnapshotService implements LeaderDuty {
         orphans: known.history.orphans(),
       });
     }
-    const corrections = new Map(sampled.map((node) => [node.node, node.clockCorrectionUs]));
+    const corrections = new Map(sampled.map((node) => [node.node, node.clock.offsetUs]));
     const cut = computeCut(cutNodes, this.#matchers, corrections);
     tracker.markBarrier(
       new Map(
@@ -403,6 +403,7 @@ export class SnapshotService implements LeaderDuty {
         walSegmentBytes: known.segmentBytes,
         sampledLsn: vector?.second.insertLsn ?? position.walEndLsn,
         sampled: vector !== undefined,
+        ...(vector === undefined ? {} : { clock: vector.clock }),
       };
     });
     await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));

@@ -26,6 +26,15 @@ export interface SnapshotNode {
   readonly sampledLsn: Lsn;
   /** False if the node did not answer: the position is then the last one known for it. */
   readonly sampled: boolean;
+  /** The node's clock when `sampledLsn` was read, beside the clock of the manifest's coordinator in its term. */
+  readonly clock?: SnapshotClock;
+}
+
+/** See ClockReading: the position is the node's `sampledLsn`. */
+interface SnapshotClock {
+  readonly nodeTimeUs: bigint;
+  readonly offsetUs: bigint;
+  readonly uncertaintyUs: bigint;
 }
 
 export type Decision = 'commit' | 'rollback';
@@ -73,6 +82,7 @@ export interface Snapshot {
 }
 
 const decimal = z.string().regex(/^\d{1,20}$/);
+const signedDecimal = z.string().regex(/^-?\d{1,19}$/);
 const lsnText = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 const xid = z.int().min(0).max(0xffffffff);
@@ -102,6 +112,7 @@ const manifestSchema = z.object({
         .max(1 << 30),
       sampledLsn: lsnText,
       sampled: z.boolean(),
+      clock: z.object({ nodeTimeUs: decimal, offsetUs: signedDecimal, uncertaintyUs: decimal }).optional(),
     }),
   ),
   inDoubt: z.array(
@@ -137,11 +148,20 @@ export function encodeSnapshot(snapshot: Snapshot): Buffer {
     cluster: snapshot.cluster,
     coordinatorId: snapshot.coordinatorId,
     term: snapshot.term.toString(),
-    nodes: snapshot.nodes.map((node) => ({
+    nodes: snapshot.nodes.map(({ clock, ...node }) => ({
       ...node,
       targetLsn: formatLsn(node.targetLsn),
       walEndLsn: formatLsn(node.walEndLsn),
       sampledLsn: formatLsn(node.sampledLsn),
+      ...(clock === undefined
+        ? {}
+        : {
+            clock: {
+              nodeTimeUs: clock.nodeTimeUs.toString(),
+              offsetUs: clock.offsetUs.toString(),
+              uncertaintyUs: clock.uncertaintyUs.toString(),
+            },
+          }),
     })),
     inDoubt: snapshot.inDoubt.map((branch) => ({
       ...branch,
@@ -163,11 +183,20 @@ export function decodeSnapshot(bytes: Uint8Array, source: string): Snapshot {
   if (manifest.class === 'bounded' && manifest.boundUs === undefined) {
     throw new TidemarkError('TM-REPO-003', `${source}: a bounded snapshot without its bound`);
   }
-  const nodes = manifest.nodes.map((node) => ({
+  const nodes = manifest.nodes.map(({ clock, ...node }): SnapshotNode => ({
     ...node,
     targetLsn: parseLsn(node.targetLsn),
     walEndLsn: parseLsn(node.walEndLsn),
     sampledLsn: parseLsn(node.sampledLsn),
+    ...(clock === undefined
+      ? {}
+      : {
+          clock: {
+            nodeTimeUs: BigInt(clock.nodeTimeUs),
+            offsetUs: BigInt(clock.offsetUs),
+            uncertaintyUs: BigInt(clock.uncertaintyUs),
+          },
+        }),
   }));
   const names = new Set(nodes.map((node) => node.node));
   if (names.size !== nodes.length) {

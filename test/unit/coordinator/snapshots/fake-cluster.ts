@@ -191,7 +191,7 @@ export class FakeCluster implements WalSource {
             insertLsn: node.insertLsn,
             timeline: 1,
             systemIdentifier: node.stream.systemIdentifier,
-            agentTimeUs: 0n,
+            nodeTimeUs: 0n,
           };
         },
       }),

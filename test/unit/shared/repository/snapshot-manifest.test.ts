@@ -21,6 +21,7 @@ const snapshot: Snapshot = {
       walSegmentBytes: 16 << 20,
       sampledLsn: parseLsn('1/3000140'),
       sampled: true,
+      clock: { nodeTimeUs: 1795349725123456n, offsetUs: -4999876n, uncertaintyUs: 812n },
     },
   ],
   inDoubt: [

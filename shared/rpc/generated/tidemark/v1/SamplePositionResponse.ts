@@ -6,12 +6,12 @@ export interface SamplePositionResponse {
   'insertLsn'?: (number | string | Long);
   'timeline'?: (number);
   'systemIdentifier'?: (string);
-  'agentTimeUs'?: (number | string | Long);
+  'nodeTimeUs'?: (number | string | Long);
 }
 
 export interface SamplePositionResponse__Output {
   'insertLsn': (string);
   'timeline': (number);
   'systemIdentifier': (string);
-  'agentTimeUs': (string);
+  'nodeTimeUs': (string);
 }
