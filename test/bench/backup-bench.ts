@@ -7,13 +7,24 @@ import { runToEnd } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { TemporaryDirectory } from '../support/temporary-directory.ts';
 import { directoryBytes, makeData } from './bench-data.ts';
-import { benchRow, type BenchRow } from './bench-row.ts';
+import { benchRow, formatRows, type BenchRow } from './bench-row.ts';
+import type { BenchSettings, Benchmark } from './benchmark.ts';
 import { ProcessMeter } from './process-meter.ts';
 
 const TIMEOUT_MS = 600_000;
 
+export const backupBenchmark: Benchmark = {
+  name: 'backup',
+  summary: 'a full base backup, beside pg_basebackup and pgBackRest',
+  programs: ['etcd', 'pg_basebackup', 'pgbackrest'],
+  run: async (settings) => {
+    const rows = await measureBackups(settings);
+    return { text: formatRows(rows), rows };
+  },
+};
+
 /** A full base backup of the same database by each tool. */
-export async function runBackupBench(dataBytes: number, say: (line: string) => void): Promise<BenchRow[]> {
+async function measureBackups({ bytes: dataBytes, say }: BenchSettings): Promise<BenchRow[]> {
   await using server = await PostgresServer.create({
     major: 15,
     name: 'bench',

@@ -1,4 +1,5 @@
 import type { Usage } from './process-meter.ts';
+import { formatTable } from './table.ts';
 
 /** One measured way of doing the same work. */
 export interface BenchRow {
@@ -50,16 +51,9 @@ export function formatRows(rows: readonly BenchRow[]): string {
       }
     }
   }
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
-  return lines
-    .map((line) => line.map((cell, column) => pad(cell, widths[column] ?? 0, column === 0)).join('  '))
-    .join('\n');
+  return formatTable(lines);
 }
 
 function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(0);
-}
-
-function pad(cell: string, width: number, left: boolean): string {
-  return left ? cell.padEnd(width) : cell.padStart(width);
 }

@@ -1,34 +1,51 @@
-// npm run bench -- [wal|backup] [--json] [--megabytes N]: Tidemark beside the tools that people know, on the same bytes in the same run.
+// npm run bench -- [NAME…] [--json] [--megabytes N]: Tidemark beside the tools that people know, on the same bytes in the same run.
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { seedFromEnvironment } from '../support/bank/seeded-random.ts';
 import { installMissingPrograms } from '../support/debian-packages.ts';
 import { removeEverything } from '../support/temporary-directory.ts';
-import { runBackupBench } from './backup-bench.ts';
-import { formatRows, type BenchRow } from './bench-row.ts';
-import { runWalBench } from './wal-bench.ts';
+import { backupBenchmark } from './backup-bench.ts';
+import type { Benchmark } from './benchmark.ts';
+import { walBenchmark } from './wal-bench.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [walBenchmark, backupBenchmark];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, megabytes: { type: 'string', default: '2200' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    megabytes: { type: 'string', default: '2200' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
 });
 const bytes = Number(values.megabytes) * 1e6;
-const wanted = positionals.length === 0 ? ['wal', 'backup'] : positionals;
-const unknown = wanted.filter((name) => name !== 'wal' && name !== 'backup');
-if (unknown.length > 0 || !(bytes > 0)) {
-  console.error('usage: npm run bench -- [wal] [backup] [--json] [--megabytes N]');
-  process.exit(2);
+const isKnown = (name: string) => BENCHMARKS.some((benchmark) => benchmark.name === name);
+if (values.help || !positionals.every(isKnown) || !(bytes > 0)) {
+  console.error('usage: npm run bench -- [NAME…] [--json] [--megabytes N]; without a name, all:');
+  for (const { name, summary } of BENCHMARKS) console.error(`  ${name.padEnd(12)} ${summary}`);
+  process.exit(values.help ? 0 : 2);
 }
 const say = (line: string) => console.error(line);
+const seed = seedFromEnvironment();
 
-const missing = installMissingPrograms(['etcd', 'pg_receivewal', 'pg_basebackup', 'pgbackrest'], say);
-if (missing.length > 0) process.exit(1);
-
-const rows: BenchRow[] = [];
+const failures: string[] = [];
+const rows: object[] = [];
 try {
-  if (wanted.includes('wal')) rows.push(...(await runWalBench(bytes, say)));
-  if (wanted.includes('backup')) rows.push(...(await runBackupBench(bytes, say)));
+  for (const benchmark of BENCHMARKS) {
+    if (positionals.length > 0 && !positionals.includes(benchmark.name)) continue;
+    if (installMissingPrograms(benchmark.programs, say).length > 0) {
+      failures.push(`${benchmark.name}: a program is missing`);
+      continue;
+    }
+    say(`${benchmark.name}: ${benchmark.summary} (seed ${seed})`);
+    const report = await benchmark.run({ bytes, seed, say });
+    console.log(`${report.text}\n`);
+    rows.push(...report.rows);
+    failures.push(...(report.failures ?? []).map((failure) => `${benchmark.name}: ${failure}`));
+  }
 } finally {
   await removeEverything();
 }
-console.log(formatRows(rows));
 if (values.json) console.log(JSON.stringify(rows));
+for (const failure of failures) console.error(`not kept: ${failure}`);
+process.exit(failures.length === 0 ? 0 : 1);

@@ -6,11 +6,22 @@ import { ChildProcess, describeExit } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { TemporaryDirectory } from '../support/temporary-directory.ts';
 import { directoryBytes, makeWal } from './bench-data.ts';
-import { benchRow, type BenchRow } from './bench-row.ts';
+import { benchRow, formatRows, type BenchRow } from './bench-row.ts';
+import type { BenchSettings, Benchmark } from './benchmark.ts';
 import { ProcessMeter } from './process-meter.ts';
 
+export const walBenchmark: Benchmark = {
+  name: 'wal',
+  summary: 'catching up with WAL, beside pg_receivewal plain and with lz4',
+  programs: ['etcd', 'pg_receivewal'],
+  run: async (settings) => {
+    const rows = await measureWal(settings);
+    return { text: formatRows(rows), rows };
+  },
+};
+
 /** How fast WAL that is already there is caught up with: pg_receivewal, plain and with lz4, and Tidemark with two durable copies. */
-export async function runWalBench(walBytes: number, say: (line: string) => void): Promise<BenchRow[]> {
+async function measureWal({ bytes: walBytes, say }: BenchSettings): Promise<BenchRow[]> {
   await using server = await PostgresServer.create({
     major: 15,
     name: 'bench',
