@@ -35,6 +35,13 @@ export interface RestoreJson {
   }[];
 }
 
+/** A snapshot's id, `latest`, or a time in RFC 3339. */
+export type RestoreTo = string | { readonly time: string };
+
+function restoreToArguments(to: RestoreTo): string[] {
+  return typeof to === 'string' ? ['--snapshot', to] : ['--time', to.time];
+}
+
 /** PostgreSQL servers that a restore has opened, on ports and in directories of the test's own. Disposing ends and removes them. */
 export class RestoredCluster implements AsyncDisposable {
   readonly report: RestoreJson;
@@ -48,7 +55,7 @@ export class RestoredCluster implements AsyncDisposable {
   }
 
   /** `tidemark restore`: on new hosts, each with an agent that only restores. */
-  static async fromCoordinators(cluster: TidemarkCluster, snapshot = 'latest'): Promise<RestoredCluster> {
+  static async fromCoordinators(cluster: TidemarkCluster, to: RestoreTo = 'latest'): Promise<RestoredCluster> {
     return await RestoredCluster.#restore(cluster.shards, async (stack, hosts) => {
       const targets: string[] = [];
       const shards: ShardAddress[] = [];
@@ -59,7 +66,7 @@ export class RestoredCluster implements AsyncDisposable {
         targets.push('--target', `${name}=${agent.address}:${path.join(hosts.path, `${name}-data`)}:${port}`);
         shards.push({ host: '127.0.0.1', port });
       }
-      const args = ['restore', '--snapshot', snapshot, ...targets];
+      const args = ['restore', ...restoreToArguments(to), ...targets];
       return { shards, report: await cluster.cli.json<RestoreJson>(args, RESTORE_TIMEOUT_MS) };
     });
   }
@@ -68,7 +75,7 @@ export class RestoredCluster implements AsyncDisposable {
   static async fromRepository(
     servers: readonly PostgresServer[],
     repositoryPath: string,
-    snapshot = 'latest',
+    to: RestoreTo = 'latest',
   ): Promise<RestoredCluster> {
     return await RestoredCluster.#restore(servers, async (_stack, hosts) => {
       const targets: string[] = [];
@@ -80,7 +87,7 @@ export class RestoredCluster implements AsyncDisposable {
       }
       const cli = new TidemarkCli(() => [], hosts.path);
       const binDirectory = servers[0]?.binDirectory ?? '';
-      const args = ['repository', 'restore', '--path', repositoryPath, '--snapshot', snapshot, ...targets];
+      const args = ['repository', 'restore', '--path', repositoryPath, ...restoreToArguments(to), ...targets];
       return {
         shards,
         report: await cli.json<RestoreJson>([...args, '--bin-directory', binDirectory], RESTORE_TIMEOUT_MS),
