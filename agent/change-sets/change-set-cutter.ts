@@ -1,6 +1,8 @@
 import { type Lsn, maxLsn } from '../../shared/postgres/lsn.ts';
 import type { ChangeSet } from '../../shared/wal/change-set.ts';
+import type { ChangedBlockCollector } from '../../shared/wal/changed-block-collector.ts';
 import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
+import { encodeChangedBlocks } from '../../shared/wal-index/changed-blocks-codec.ts';
 import type { WalRun } from '../wal-receiver/wal-buffer.ts';
 
 /** What the cutter needs of the WAL parser. */
@@ -23,6 +25,8 @@ export interface ChangeSetCutterOptions {
   /** Where the parser starts: before, at or (when only padding or a page header lies between) after `fromLsn`. */
   readonly parseFromLsn: Lsn;
   readonly parser: RecordReader;
+  /** The parser's. */
+  readonly changedBlocks: ChangedBlockCollector;
   /** Events that no record tells of: go with the first change set. */
   readonly firstEvents: readonly TransactionEvent[];
 }
@@ -53,7 +57,7 @@ export class ChangeSetCutter {
    * @throws TidemarkError TM-WAL-002, TM-WAL-005 if the bytes are not WAL that can be read
    */
   cut(run: WalRun): CutRun | null {
-    const { timeline, fromLsn, parseFromLsn, parser } = this.#options;
+    const { timeline, fromLsn, parseFromLsn, parser, changedBlocks } = this.#options;
     const parsed = parser.push(after(run, parseFromLsn));
     const events = run.startLsn >= fromLsn ? parsed : parsed.filter((event) => event.endLsn > fromLsn);
     const startLsn = maxLsn(run.startLsn, fromLsn);
@@ -65,7 +69,8 @@ export class ChangeSetCutter {
       nextRecordLsn: parser.nextRecordLsn,
       lastRecordLsn: parser.lastRecordLsn,
       events: this.#pending.length === 0 ? events : [...this.#pending, ...events],
-      changedBlocks: Buffer.alloc(0),
+      // Also of records that end before `fromLsn`: more than what changed may be named.
+      changedBlocks: encodeChangedBlocks(changedBlocks.take()),
       clocks: [],
       content: after(run, fromLsn),
     };

@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { maxLsn, minLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import { segmentStart } from '../../shared/postgres/wal-segment.ts';
 import type { ChangeSet } from '../../shared/wal/change-set.ts';
+import { ChangedBlockCollector } from '../../shared/wal/changed-block-collector.ts';
 import { WalParser } from '../../shared/wal/wal-parser.ts';
 import type { PostgresSettings } from '../postgres/postgres-connection.ts';
 import type { SqlClient } from '../postgres/sql-client.ts';
@@ -133,6 +134,7 @@ export class WalStream {
       const atRecord = request.parseFromLsn !== NO_LSN;
       checkPositions(request, fromLsn);
       const parseFromLsn = atRecord ? request.parseFromLsn : fromLsn;
+      const changedBlocks = new ChangedBlockCollector();
       const parser = new WalParser({
         timeline: request.timeline,
         segmentBytes: request.segmentBytes,
@@ -140,12 +142,14 @@ export class WalStream {
         startLsn: parseFromLsn,
         atRecord,
         majorVersion: identity.majorVersion,
+        changedBlocks,
       });
       const cutter = new ChangeSetCutter({
         timeline: request.timeline,
         fromLsn,
         parseFromLsn,
         parser,
+        changedBlocks,
         firstEvents: prepared,
       });
       return new WalStream(settings, connection, request, cutter, {

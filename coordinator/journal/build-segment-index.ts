@@ -4,6 +4,7 @@ import { NO_LSN, formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import { thinClocks, type ClockReading } from '../../shared/wal/clock-reading.ts';
 import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
+import { joinEncodedBlocks } from '../../shared/wal-index/changed-blocks-codec.ts';
 import { decodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import type { SegmentFrame, SegmentIndex } from '../../shared/wal-index/segment-index.ts';
 import { decodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
@@ -32,6 +33,7 @@ export async function buildSegmentIndex(
   const frames: SegmentFrame[] = [];
   const events: TransactionEvent[] = [];
   const clocks: ClockReading[] = [];
+  const changedBlocks: Buffer[] = [];
   const walHash = createHash('sha256');
   const objectHash = createHash('sha256');
   let position: bigint = startLsn;
@@ -52,6 +54,7 @@ export async function buildSegmentIndex(
       contentSha256: entry.contentSha256,
     });
     for (const event of decodeEvents(entry.events)) events.push(event);
+    changedBlocks.push(entry.changedBlocks);
     clocks.push(...decodeClocks(entry.clocks));
     position = entry.endLsn;
     nextRecordLsn = entry.nextRecordLsn;
@@ -72,7 +75,7 @@ export async function buildSegmentIndex(
     frames,
     events,
     openBranches,
-    changedBlocks: Buffer.alloc(0),
+    changedBlocks: joinEncodedBlocks(changedBlocks),
     clocks: thinClocks(clocks),
   };
 }

@@ -5,6 +5,7 @@ import { FRAME_CONTENT_BYTES_MAX } from '../../shared/wal/change-set.ts';
 import type { PlacedEntry } from '../../shared/wal-index/journal-decoder.ts';
 import { encodeJournalEntry, type JournalEntry } from '../../shared/wal-index/journal-entry.ts';
 import { thinClocks } from '../../shared/wal/clock-reading.ts';
+import { joinEncodedBlocks } from '../../shared/wal-index/changed-blocks-codec.ts';
 import { decodeClocks, encodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import { decodeEvents, encodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
 import type { FrameCodec } from './overlap.ts';
@@ -51,7 +52,7 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
     ),
     contentSha256,
     events: encodeEvents(group.flatMap((entry) => decodeEvents(entry.events))),
-    changedBlocks: Buffer.alloc(0),
+    changedBlocks: joinEncodedBlocks(group.map((entry) => entry.changedBlocks)),
     clocks: encodeClocks(thinClocks(group.flatMap((entry) => decodeClocks(entry.clocks)))),
     frame,
   };

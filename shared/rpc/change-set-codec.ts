@@ -2,6 +2,7 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, lsn } from '../postgres/lsn.ts';
 import { FRAME_CONTENT_BYTES_MAX, type ChangeSet, type WalStreamKey } from '../wal/change-set.ts';
 import { CLOCK_READINGS_MAX, type ClockReading } from '../wal/clock-reading.ts';
+import { decodeChangedBlocks } from '../wal-index/changed-blocks-codec.ts';
 import { decodeEvents, encodeEvents } from '../wal-index/transaction-event-codec.ts';
 import type { ChangeSet as ChangeSetMessage, ChangeSet__Output } from './generated/tidemark/v1/ChangeSet.ts';
 import type {
@@ -27,7 +28,7 @@ export function changeSetToMessage(changeSet: ChangeSet): ChangeSetMessage {
 
 /**
  * The frame's content is not looked at; see {@link ChangeSet}.
- * @throws TidemarkError TM-WAL-002 if the message contradicts itself, TM-REPO-003 if its events cannot be read
+ * @throws TidemarkError TM-WAL-002 if the message contradicts itself, TM-REPO-003 if its events or changed blocks cannot be read
  */
 export function changeSetFromMessage(message: ChangeSet__Output): ChangeSet {
   const changeSet = {
@@ -42,6 +43,7 @@ export function changeSetFromMessage(message: ChangeSet__Output): ChangeSet {
     changedBlocks: message.changedBlocks,
     clocks: message.clocks.map(clockFromMessage),
   };
+  if (changeSet.changedBlocks.length > 0) decodeChangedBlocks(changeSet.changedBlocks);
   const contentBytes = changeSet.endLsn - changeSet.startLsn;
   const problem =
     contentBytes <= 0n || contentBytes > BigInt(FRAME_CONTENT_BYTES_MAX)

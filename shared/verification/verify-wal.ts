@@ -6,6 +6,7 @@ import type { FrameDecompressor } from '../repository/backup-manifest-file.ts';
 import { readObject } from '../repository/read-object.ts';
 import type { WalObject } from '../repository/repository-contents.ts';
 import type { ReadableRepository } from '../repository/repository.ts';
+import { decodeChangedBlocks } from '../wal-index/changed-blocks-codec.ts';
 import { decodeClocks } from '../wal-index/clock-reading-codec.ts';
 import { JournalDecoder } from '../wal-index/journal-decoder.ts';
 import type { JournalEntry } from '../wal-index/journal-entry.ts';
@@ -41,6 +42,7 @@ export async function verifyWalObject(
       wal.update(content ?? Buffer.alloc(0));
       decodeEvents(entry.events);
       decodeClocks(entry.clocks);
+      if (entry.changedBlocks.length > 0) decodeChangedBlocks(entry.changedBlocks);
       startLsn ??= entry.startLsn;
       endLsn = entry.endLsn;
       segmentBytes = entry.segmentBytes;

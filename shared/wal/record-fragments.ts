@@ -26,20 +26,16 @@ export interface RecordFragments {
 /** The fragments of any record lie in this many bytes after its header: 33 blocks of at most 27 bytes, and 13 more. */
 export const FRAGMENT_BYTES_MAX = 1024;
 
-const BLOCK_ID_MAX = 32;
-const ID_TOP_XID = 252;
-const ID_ORIGIN = 253;
-const ID_LONG_DATA = 254;
-const ID_SHORT_DATA = 255;
+export const BLOCK_ID_MAX = 32;
+export const FRAGMENT_ID = { topXid: 252, origin: 253, longData: 254, shortData: 255 } as const;
 
-const FORK_BITS = 0x0f;
-const HAS_IMAGE = 0x10;
-const SAME_RELATION = 0x80;
+/** The first byte of a block's fragment after its id. */
+export const BLOCK_FLAG = { forkBits: 0x0f, image: 0x10, sameRelation: 0x80 } as const;
 
 /** Whether an image is compressed, so that a hole's length follows: 13 and 14 have one bit, later versions one a method. */
-const COMPRESSED_BEFORE_15 = 0x02;
-const COMPRESSED_FROM_15 = 0x04 | 0x08 | 0x10;
-const HAS_HOLE = 0x01;
+export const COMPRESSED_BEFORE_15 = 0x02;
+export const COMPRESSED_FROM_15 = 0x04 | 0x08 | 0x10;
+export const HAS_HOLE = 0x01;
 
 /**
  * Reads the fragments of one record.
@@ -55,14 +51,14 @@ export function readFragments(body: Buffer, totalBytes: number, majorVersion: nu
   // As PostgreSQL does: the list ends where the rest of the record is what it has announced.
   while (totalBytes - offset > payloadBytes) {
     const id = body.readUInt8(offset);
-    if (id === ID_SHORT_DATA || id === ID_LONG_DATA) {
-      mainDataBytes = id === ID_SHORT_DATA ? body.readUInt8(offset + 1) : body.readUInt32LE(offset + 1);
+    if (id === FRAGMENT_ID.shortData || id === FRAGMENT_ID.longData) {
+      mainDataBytes = id === FRAGMENT_ID.shortData ? body.readUInt8(offset + 1) : body.readUInt32LE(offset + 1);
       payloadBytes += mainDataBytes;
-      offset += id === ID_SHORT_DATA ? 2 : 5;
+      offset += id === FRAGMENT_ID.shortData ? 2 : 5;
       break; // The main data's length is always the last.
-    } else if (id === ID_ORIGIN) {
+    } else if (id === FRAGMENT_ID.origin) {
       offset += 3;
-    } else if (id === ID_TOP_XID) {
+    } else if (id === FRAGMENT_ID.topXid) {
       offset += 5;
     } else if (id <= BLOCK_ID_MAX) {
       const read = readBlock(body, offset, blocks.at(-1), majorVersion);
@@ -89,14 +85,14 @@ function readBlock(
   const dataBytes = body.readUInt16LE(start + 2);
   let imageBytes = 0;
   let offset = start + 4;
-  if ((flags & HAS_IMAGE) !== 0) {
+  if ((flags & BLOCK_FLAG.image) !== 0) {
     imageBytes = body.readUInt16LE(offset);
     const imageInfo = body.readUInt8(offset + 4);
     const compressed = majorVersion < 15 ? COMPRESSED_BEFORE_15 : COMPRESSED_FROM_15;
     offset += (imageInfo & HAS_HOLE) !== 0 && (imageInfo & compressed) !== 0 ? 7 : 5;
   }
   let relation: Pick<BlockReference, 'tablespaceOid' | 'databaseOid' | 'relationNumber'>;
-  if ((flags & SAME_RELATION) === 0) {
+  if ((flags & BLOCK_FLAG.sameRelation) === 0) {
     relation = {
       tablespaceOid: body.readUInt32LE(offset),
       databaseOid: body.readUInt32LE(offset + 4),
@@ -110,7 +106,15 @@ function readBlock(
   const { tablespaceOid, databaseOid, relationNumber } = relation;
   const block = body.readUInt32LE(offset);
   return {
-    block: { tablespaceOid, databaseOid, relationNumber, fork: flags & FORK_BITS, block, imageBytes, dataBytes },
+    block: {
+      tablespaceOid,
+      databaseOid,
+      relationNumber,
+      fork: flags & BLOCK_FLAG.forkBits,
+      block,
+      imageBytes,
+      dataBytes,
+    },
     end: offset + 4,
   };
 }

@@ -28,6 +28,7 @@ const XINFO = {
 } as const;
 
 const RELATION_BYTES = 12;
+const NO_RELATIONS = Buffer.alloc(0);
 const INVALIDATION_BYTES = 16;
 const ORIGIN_BYTES = 16;
 
@@ -39,6 +40,12 @@ const EPOCH_DIFFERENCE_US = 946_684_800_000_000n;
 
 /** What one record says, without its position. */
 export type TransactionRecord = Pick<TransactionEvent, 'kind' | 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'>;
+
+/** A record, and the relations that it drops: tablespace, database and relation, four bytes a number. A PREPARE drops none yet. */
+export interface ReadTransaction {
+  readonly record: TransactionRecord;
+  readonly droppedRelations: Buffer;
+}
 
 interface RawRecord {
   readonly xid: number;
@@ -53,7 +60,7 @@ interface RawRecord {
  * Reads a record of the transaction resource manager; null for one that ends or prepares nothing.
  * @throws RangeError if the bytes cannot be such a record
  */
-export function readTransactionRecord(record: RawRecord): TransactionRecord | null {
+export function readTransactionRecord(record: RawRecord): ReadTransaction | null {
   const kind = KINDS.get(record.info & KIND_BITS);
   if (kind === undefined) return null;
   // These records have no blocks, so that the version that tells images apart does not matter.
@@ -62,7 +69,9 @@ export function readTransactionRecord(record: RawRecord): TransactionRecord | nu
     throw new RangeError('a transaction record with blocks');
   }
   const data = record.body.subarray(payloadOffset);
-  return kind === 'prepare' ? readPrepare(record, data) : readEnd(kind, record, data);
+  return kind === 'prepare'
+    ? { record: readPrepare(record, data), droppedRelations: NO_RELATIONS }
+    : readEnd(kind, record, data);
 }
 
 function readPrepare(record: RawRecord, data: Buffer): TransactionRecord {
@@ -101,7 +110,7 @@ function locateGid(data: Buffer, majorVersion: number | null): { gidBytes: numbe
   return only(fitting, 'a PREPARE whose GID cannot be found');
 }
 
-function readEnd(kind: Exclude<TransactionEventKind, 'prepare'>, record: RawRecord, data: Buffer): TransactionRecord {
+function readEnd(kind: Exclude<TransactionEventKind, 'prepare'>, record: RawRecord, data: Buffer): ReadTransaction {
   // One part's items grew in 18. Where the version is not known, the record's length tells which size it was.
   const hasStatistics = (record.info & INFO_HAS_XINFO) !== 0 && (data.readUInt32LE(8) & XINFO.droppedStatistics) !== 0;
   const sizes =
@@ -125,12 +134,13 @@ function readEndWith(
   record: RawRecord,
   data: Buffer,
   statisticsBytes: number,
-): TransactionRecord | null {
+): ReadTransaction | null {
   const timeUs = data.readBigInt64LE(0) + EPOCH_DIFFERENCE_US;
   let { xid } = record;
   let databaseOid = 0;
   let subxids: readonly number[] = [];
   let gid: string | undefined;
+  let droppedRelations: Buffer = NO_RELATIONS;
   let offset = 8;
   if ((record.info & INFO_HAS_XINFO) !== 0) {
     const xinfo = data.readUInt32LE(offset);
@@ -143,7 +153,11 @@ function readEndWith(
       subxids = readXids(data, offset + 4, data.readInt32LE(offset));
       offset += 4 + 4 * subxids.length;
     }
-    if ((xinfo & XINFO.relations) !== 0) offset = skipArray(data, offset, RELATION_BYTES);
+    if ((xinfo & XINFO.relations) !== 0) {
+      const start = offset + 4;
+      offset = skipArray(data, offset, RELATION_BYTES);
+      droppedRelations = data.subarray(start, offset);
+    }
     if ((xinfo & XINFO.droppedStatistics) !== 0) offset = skipArray(data, offset, statisticsBytes);
     if ((xinfo & XINFO.invalidations) !== 0) offset = skipArray(data, offset, INVALIDATION_BYTES);
     if (offset > data.length) return null;
@@ -163,7 +177,10 @@ function readEndWith(
   if (offset !== data.length) return null;
   const named = kind === 'commit-prepared' || kind === 'rollback-prepared';
   if (named && xid === 0) throw new RangeError('the end of a prepared transaction that does not name it');
-  return { kind, xid, databaseOid, ...(gid === undefined ? {} : { gid }), timeUs, subxids };
+  return {
+    record: { kind, xid, databaseOid, ...(gid === undefined ? {} : { gid }), timeUs, subxids },
+    droppedRelations,
+  };
 }
 
 function readXids(data: Buffer, offset: number, count: number): number[] {

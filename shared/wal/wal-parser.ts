@@ -3,6 +3,8 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
 import { CRC32C_INITIAL, finishCrc32c, updateCrc32c } from '../postgres/crc32c.ts';
 import { formatLsn, lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import { checkSegmentBytes } from '../postgres/wal-segment.ts';
+import { gatherBlocks, gatherDroppedRelations } from './block-gatherer.ts';
+import type { ChangedBlockCollector } from './changed-block-collector.ts';
 import { damagedWal, PageSequence } from './page-sequence.ts';
 import { FRAGMENT_BYTES_MAX, readFragments } from './record-fragments.ts';
 import type { TransactionEvent } from './transaction-event.ts';
@@ -36,6 +38,8 @@ export interface WalParserOptions {
   readonly majorVersion?: number;
   /** The WAL may end in zeros, as a segment does that PostgreSQL has not filled yet. They are taken as its end, see `ended`. */
   readonly zerosMayFollow?: boolean;
+  /** Is given what every record changes. `majorVersion` must be given then, or the first byte be a page's. */
+  readonly changedBlocks?: ChangedBlockCollector;
   /** Called for every record, in order. */
   readonly onRecord?: (record: WalRecord) => void;
 }
@@ -43,6 +47,12 @@ export interface WalParserOptions {
 const HALF = 0x1_0000_0000;
 const NO_RECORD = -1;
 const CAPTURE_BYTES_KEPT = 1024 * 1024;
+/** Resource managers of which more is read than fragments. */
+const WHOLE_RECORDS: ReadonlySet<number> = new Set([
+  RESOURCE_MANAGER.transaction,
+  RESOURCE_MANAGER.storage,
+  RESOURCE_MANAGER.database,
+]);
 
 /**
  * Reads one WAL history from any position on, in any cutting of its bytes, without I/O. What it has accepted is whole: every
@@ -56,6 +66,7 @@ export class WalParser {
   readonly #baseHigh: number;
   readonly #base: bigint;
   readonly #segmentBytes: number;
+  readonly #readsFragments: boolean;
 
   /** End of the bytes pushed. */
   #position: number;
@@ -103,6 +114,7 @@ export class WalParser {
       });
     }
     this.#options = options;
+    this.#readsFragments = options.onRecord !== undefined || options.changedBlocks !== undefined;
     this.#baseHigh = Number(options.startLsn >> 32n);
     this.#base = BigInt(this.#baseHigh) << 32n;
     this.#position = Number(options.startLsn - this.#base);
@@ -309,8 +321,8 @@ export class WalParser {
     this.#remaining = this.#totalLength - RECORD_HEADER_BYTES;
     this.#crc = CRC32C_INITIAL;
     this.#captured = 0;
-    const whole = this.#overwritten !== NO_RECORD || this.#header.readUInt8(17) === RESOURCE_MANAGER.transaction;
-    const limit = whole ? RECORD_BYTES_MAX : this.#options.onRecord === undefined ? 0 : FRAGMENT_BYTES_MAX;
+    const whole = this.#overwritten !== NO_RECORD || WHOLE_RECORDS.has(this.#header.readUInt8(17));
+    const limit = whole ? RECORD_BYTES_MAX : this.#readsFragments ? FRAGMENT_BYTES_MAX : 0;
     this.#captureLimit = Math.min(limit, this.#remaining);
   }
 
@@ -366,6 +378,9 @@ export class WalParser {
     if (this.#overwritten !== NO_RECORD) this.#checkOverwrite(manager, info, bytes.subarray(bodyStart, bodyEnd));
     if (manager === RESOURCE_MANAGER.transaction)
       this.#readTransaction(view, at, info, bytes.subarray(bodyStart, bodyEnd));
+    if (this.#options.changedBlocks !== undefined) {
+      this.#gatherBlocks(this.#options.changedBlocks, manager, info, bytes, bodyStart, bodyEnd);
+    }
     this.#options.onRecord?.(this.#describe(view, at, bytes.subarray(bodyStart, bodyEnd)));
     this.#last = this.#record;
     this.#lastLow = this.#record % HALF;
@@ -385,12 +400,32 @@ export class WalParser {
       throw this.#damaged(this.#record, `a record of a transaction that is not understood: ${String(error)}`, error);
     }
     if (read === null) return;
+    const { record, droppedRelations } = read;
+    if (this.#options.changedBlocks !== undefined)
+      gatherDroppedRelations(this.#options.changedBlocks, droppedRelations);
     this.#events.push({
-      ...read,
+      ...record,
       lsn: this.#lsn(this.#record),
       endLsn: this.#lsn(this.#position),
       previousLsn: previousOf(view, at),
     });
+  }
+
+  #gatherBlocks(
+    collector: ChangedBlockCollector,
+    manager: number,
+    info: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const { majorVersion } = this.#pages;
+    assert(majorVersion !== null, 'the version is given or a page was read before blocks are gathered');
+    try {
+      gatherBlocks(collector, manager, info, bytes, start, end, this.#totalLength - RECORD_HEADER_BYTES, majorVersion);
+    } catch (error) {
+      throw this.#damaged(this.#record, `a record that is not understood: ${String(error)}`, error);
+    }
   }
 
   /** A record was dropped because its page said so: the next record has to name it, or the page was damaged. */

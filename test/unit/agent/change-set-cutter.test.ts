@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { ChangeSetCutter, type RecordReader } from '../../../agent/change-sets/change-set-cutter.ts';
 import type { WalRun } from '../../../agent/wal-receiver/wal-buffer.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../shared/postgres/lsn.ts';
+import { ChangedBlockCollector } from '../../../shared/wal/changed-block-collector.ts';
 import type { TransactionEvent } from '../../../shared/wal/transaction-event.ts';
+import { decodeChangedBlocks } from '../../../shared/wal-index/changed-blocks-codec.ts';
 
 /** Takes every byte for a record of its own that commits a transaction. */
 class ByteReader implements RecordReader {
@@ -44,17 +46,32 @@ function run(start: number, end: number): WalRun {
 
 function cutterAt(from: number, parseFrom: number, firstEvents: readonly TransactionEvent[] = []) {
   const reader = new ByteReader(lsn(BigInt(parseFrom)));
+  const changedBlocks = new ChangedBlockCollector();
   const cutter = new ChangeSetCutter({
     timeline: 1,
     fromLsn: lsn(BigInt(from)),
     parseFromLsn: lsn(BigInt(parseFrom)),
     parser: reader,
+    changedBlocks,
     firstEvents,
   });
-  return { reader, cutter };
+  return { reader, cutter, changedBlocks };
 }
 
 describe('ChangeSetCutter', () => {
+  it('gives each change set what was gathered since the one before', () => {
+    const { cutter, changedBlocks } = cutterAt(12, 10);
+    const blocksOf = (cut: ReturnType<typeof cutter.cut>) =>
+      decodeChangedBlocks(cut?.changedBlocks ?? assert.fail()).forks.map(({ ranges }) => [...ranges]);
+    changedBlocks.block(1663, 5, 16384, 0, 7);
+    assert.equal(cutter.cut(run(10, 12)), null);
+    changedBlocks.block(1663, 5, 16384, 0, 9);
+    assert.deepEqual(blocksOf(cutter.cut(run(12, 14))), [[7, 8, 9, 10]]);
+    assert.deepEqual(blocksOf(cutter.cut(run(14, 15))), []);
+    changedBlocks.block(1663, 5, 16384, 0, 9);
+    assert.deepEqual(blocksOf(cutter.cut(run(15, 16))), [[9, 10]]);
+  });
+
   it('goes on from run to run', () => {
     const { cutter } = cutterAt(10, 10);
     const first = cutter.cut(run(10, 13));

@@ -9,6 +9,8 @@ import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import { journalSegmentPath, walIndexPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
 import { segmentName } from '../../../../shared/postgres/wal-segment.ts';
 import { decodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
+import { ChangedBlockCollector } from '../../../../shared/wal/changed-block-collector.ts';
+import { decodeChangedBlocks, encodeChangedBlocks } from '../../../../shared/wal-index/changed-blocks-codec.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { PosixRepository } from '../../../../shared/repository/posix-repository.ts';
 import type { ChangeSet } from '../../../../shared/wal/change-set.ts';
@@ -222,6 +224,33 @@ describe('the WAL store', () => {
       index.clocks,
       withClocks.flatMap(({ clocks }) => clocks),
     );
+  });
+
+  it("joins the changed blocks of a segment's change sets in its index, unless one has none", async () => {
+    const store = await place.open();
+    const collector = new ChangedBlockCollector();
+    const changed = (changeSet: ChangeSet, block: number): ChangeSet => {
+      collector.block(1663, 5, 16384, 0, block);
+      return { ...changeSet, changedBlocks: encodeChangedBlocks(collector.take()) };
+    };
+    const size = BigInt(SEGMENT_BYTES);
+    const tiny = changeSets(START, START + size, 10_000).map((changeSet, index) => changed(changeSet, index % 40));
+    const large = changeSets(START + size, START + 2n * size, 300_000);
+    await appendAll(store, [
+      ...tiny,
+      ...large.map((changeSet, index) => (index === 1 ? changeSet : changed(changeSet, 1))),
+    ]);
+    await store.finished();
+    const [first, second] = await Promise.all(
+      SEGMENTS.slice(0, 2).map(async (segment) =>
+        decodeSegmentIndex(await readFile(join(place.path, walIndexPath(STREAM, segment)))),
+      ),
+    );
+    assert.deepEqual(
+      decodeChangedBlocks(first?.changedBlocks ?? assert.fail()).forks.map(({ ranges }) => [...ranges]),
+      [[0, 40]],
+    );
+    assert.equal(second?.changedBlocks.length, 0);
   });
 
   it('hands the tail to several readers at their own pace, from any position', async () => {

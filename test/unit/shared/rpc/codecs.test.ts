@@ -9,6 +9,8 @@ import {
 } from '../../../../shared/rpc/change-set-codec.ts';
 import { instanceFromMessage, instanceToMessage } from '../../../../shared/rpc/instance-codec.ts';
 import { protocol } from '../../../../shared/rpc/proto.ts';
+import { NO_CHANGED_BLOCKS } from '../../../../shared/wal/changed-blocks.ts';
+import { encodeChangedBlocks } from '../../../../shared/wal-index/changed-blocks-codec.ts';
 import type { ChangeSet } from '../../../../shared/wal/change-set.ts';
 
 const changeSet: ChangeSet = {
@@ -32,7 +34,7 @@ const changeSet: ChangeSet = {
       subxids: [1, 2],
     },
   ],
-  changedBlocks: Buffer.from('blocks'),
+  changedBlocks: encodeChangedBlocks(NO_CHANGED_BLOCKS),
   clocks: [
     {
       atLsn: lsn(0xffff_ffff_ff00_1000n),
@@ -68,6 +70,11 @@ describe('codecs', () => {
     for (const change of broken) {
       assert.throws(() => changeSetFromMessage(sent({ ...changeSet, ...change })), { code: 'TM-WAL-002' });
     }
+  });
+
+  it('refuses changed blocks that cannot be read, before they reach a journal', () => {
+    const damaged = { ...changeSet, changedBlocks: changeSet.changedBlocks.subarray(0, 2) };
+    assert.throws(() => changeSetFromMessage(sent(damaged)), { code: 'TM-REPO-003' });
   });
 
   it('carries a stream and refuses one that is not named', () => {
