@@ -7,6 +7,7 @@ import { packageVersion } from '../shared/lifecycle/process-options.ts';
 import type { Service } from '../shared/lifecycle/service.ts';
 import { ObservabilityHttp } from '../shared/observability/http.ts';
 import type { Logger } from '../shared/observability/logger.ts';
+import { missingFrom } from '../shared/wal/lsn-range.ts';
 import { Metrics } from '../shared/observability/metrics.ts';
 import { PosixRepository } from '../shared/repository/posix-repository.ts';
 import { openChannel } from '../shared/rpc/channel.ts';
@@ -183,7 +184,7 @@ export async function composeCoordinator(
     membership,
     copies: tracker,
     walProblem: (node) => ingest.status().find((one) => one.node === node && one.state === 'broken')?.problem ?? null,
-    walFirstLsn: (stream) => store.position(stream)?.firstLsn ?? null,
+    holdsWal: (stream, range) => missingFrom([range], store.position(stream)?.runs ?? []).length === 0,
     dial,
     nextId: async (leadership) => formatTimestamp(await timestamps.next(leadership)),
     zstd,

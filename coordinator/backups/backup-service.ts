@@ -13,6 +13,7 @@ import type { Repository } from '../../shared/repository/repository.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import { callStream } from '../../shared/rpc/streams.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import { type BaseBackupPart, baseBackupPart } from './base-backup-stream.ts';
 import { EventQueue } from './event-queue.ts';
@@ -78,7 +79,7 @@ export interface BackupServiceOptions {
   readonly copies: BackupCopies;
   /** Why WAL of the node does not flow and will not by itself; null if nothing is known to stand in its way. */
   readonly walProblem: (node: string) => string | null;
-  readonly walFirstLsn: (stream: WalStreamKey) => Lsn | null;
+  readonly holdsWal: (stream: WalStreamKey, range: LsnRange) => boolean;
   /** Opens a connection to an agent of its own for each backup. */
   readonly dial: (address: string) => Channel;
   /** A new name, increasing over leaders. */

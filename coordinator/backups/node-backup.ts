@@ -1,7 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { parseBackupLabel } from '../../shared/postgres/backup-label.ts';
-import type { Lsn } from '../../shared/postgres/lsn.ts';
 import { segmentStart } from '../../shared/postgres/wal-segment.ts';
 import {
   BACKUP_MANIFEST_FORMAT,
@@ -11,7 +10,9 @@ import {
 import { type FrameCompressor, writeBackupManifest } from '../../shared/repository/backup-manifest-file.ts';
 import { backupManifestPath, backupPackPath } from '../../shared/repository/layout.ts';
 import type { Repository } from '../../shared/repository/repository.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { BaseBackupFinished, BaseBackupFrame, BaseBackupPart, BaseBackupStarted } from './base-backup-stream.ts';
 import { writePacks } from './pack-writer.ts';
 
@@ -31,8 +32,8 @@ export interface NodeBackupOptions {
   readonly parts: AsyncIterable<BaseBackupPart>;
   readonly repository: Repository;
   readonly copies: BackupCopies;
-  /** Start of the WAL that is kept of a stream; null if none is. */
-  readonly walFirstLsn: (stream: WalStreamKey) => Lsn | null;
+  /** Whether all WAL of a range is held. */
+  readonly holdsWal: (stream: WalStreamKey, range: LsnRange) => boolean;
   readonly zstd: FrameCompressor;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -156,10 +157,9 @@ async function waitForWal(manifest: BackupManifest, options: NodeBackupOptions):
   const stream = { node, systemIdentifier, timeline };
   options.onProgress('wal', 0, 0);
   await options.copies.waitForAcknowledged(stream, stopLsn, options.signal);
-  const firstLsn = options.walFirstLsn(stream);
-  if (firstLsn === null || firstLsn > segmentStart(startLsn, walSegmentBytes)) {
-    throw new TidemarkError('TM-BACKUP-001', `the WAL of ${node} is kept only from behind the backup's start`, {
-      hint: 'Take the backup again: it began before the WAL stream did.',
+  if (!options.holdsWal(stream, { startLsn: segmentStart(startLsn, walSegmentBytes), endLsn: stopLsn })) {
+    throw new TidemarkError('TM-BACKUP-001', `WAL of ${node} that was written during the backup is not held`, {
+      hint: 'Take the backup again: it began before the WAL stream did, or before a gap in it.',
     });
   }
 }

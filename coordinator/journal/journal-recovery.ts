@@ -8,11 +8,12 @@ import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { JournalEnd } from '../../shared/wal-index/journal-decoder.ts';
 import type { JournalEntry } from '../../shared/wal-index/journal-entry.ts';
 import { readEntries, readLastHeader, scanEntries } from './entry-reader.ts';
+import { streamId } from './wal-positions.ts';
 
 export const SEGMENT_FILE_SUFFIX = '.zst';
 const SEGMENT_NAME = /^[0-9A-F]{24}$/;
 
-/** What was found of one stream. */
+/** What was found of one run of a stream. */
 export interface RecoveredStream {
   readonly stream: WalStreamKey;
   readonly segmentBytes: number;
@@ -27,6 +28,11 @@ export interface RecoveredStream {
   readonly activeBytes: number;
   /** Segments that are whole and still have a journal file, oldest first. */
   readonly unfinished: readonly Lsn[];
+}
+
+export interface Recovery {
+  /** In order, with a hole between each two; empty if no file holds an entry. */
+  readonly runs: readonly RecoveredStream[];
   /** What a person should know of: what was damaged and set aside. */
   readonly notes: readonly string[];
 }
@@ -55,9 +61,9 @@ export async function findStreams(root: string): Promise<WalStreamKey[]> {
 /**
  * Finds what a stream's files hold, and makes them so that appending can go on: what a crash left behind the last whole entry is cut
  * off, and what is kept is synced, since a killed process may have left it in the kernel's memory only. Bytes behind
- * damage are set aside under another name, never deleted. Null if there is no file with an entry.
+ * damage are set aside under another name, never deleted; a file that is gone leaves a hole, which another copy may fill.
  */
-export async function recoverStream(root: string, stream: WalStreamKey): Promise<RecoveredStream | null> {
+export async function recoverStream(root: string, stream: WalStreamKey): Promise<Recovery> {
   const objects = await segmentNames(join(root, walPrefix(stream)));
   const journals = await segmentNames(join(root, journalPrefix(stream)));
   const notes: string[] = [];
@@ -65,14 +71,37 @@ export async function recoverStream(root: string, stream: WalStreamKey): Promise
   if (segmentBytes === null) {
     for (const name of journals)
       await setAside(join(root, journalSegmentPath(stream, name)), notes, 'has no whole entry');
-    return null;
+    return { runs: [], notes };
   }
-  const startOf = (name: string): Lsn => parseSegmentName(name, segmentBytes)?.startLsn ?? NO_LSN;
-  const isFinished = new Set(objects);
-  const inJournal = new Set(journals);
-  const starts = [...new Set([...objects, ...journals])].map(startOf).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const firstLsn = starts[0] ?? NO_LSN;
+  const files = { root, stream, segmentBytes, isFinished: new Set(objects), inJournal: new Set(journals), notes };
+  const starts = [...new Set([...objects, ...journals])]
+    .map((name) => parseSegmentName(name, segmentBytes)?.startLsn ?? NO_LSN)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const runs: RecoveredStream[] = [];
+  for (const startLsn of starts) {
+    const before = runs.at(-1);
+    if (before !== undefined && startLsn <= before.durableLsn) continue;
+    const run = await recoverRun(files, startLsn);
+    if (before !== undefined && run.durableLsn > startLsn) {
+      notes.push(`${streamId(stream)} has a hole from ${formatLsn(before.durableLsn)} to ${formatLsn(startLsn)}`);
+    }
+    if (run.durableLsn > startLsn) runs.push(run);
+  }
+  return { runs, notes };
+}
 
+interface StreamFiles {
+  readonly root: string;
+  readonly stream: WalStreamKey;
+  readonly segmentBytes: number;
+  readonly isFinished: ReadonlySet<string>;
+  readonly inJournal: ReadonlySet<string>;
+  readonly notes: string[];
+}
+
+/** What is there without a hole from a segment's start on. */
+async function recoverRun(files: StreamFiles, firstLsn: Lsn): Promise<RecoveredStream> {
+  const { root, stream, segmentBytes, isFinished, inJournal, notes } = files;
   const unfinished: Lsn[] = [];
   let end: Pick<JournalEntry, 'startLsn' | 'endLsn' | 'nextRecordLsn' | 'lastRecordLsn'> = {
     startLsn: firstLsn,
@@ -82,40 +111,33 @@ export async function recoverStream(root: string, stream: WalStreamKey): Promise
   };
   let activeBytes = 0;
   for (;;) {
-    const name = segmentName(stream.timeline, end.endLsn, segmentBytes);
+    const segmentLsn = end.endLsn;
+    const name = segmentName(stream.timeline, segmentLsn, segmentBytes);
     const objectFile = join(root, walSegmentPath(stream, name));
     const journalFile = join(root, journalSegmentPath(stream, name));
     if (isFinished.has(name)) {
       const last = await readLastHeader(objectFile);
-      if (last !== null && last.endLsn === segmentEnd(end.endLsn, segmentBytes)) {
+      if (last !== null && last.endLsn === segmentEnd(segmentLsn, segmentBytes)) {
         end = { ...last, lastRecordLsn: last.lastRecordLsn || end.lastRecordLsn };
-        if (inJournal.has(name)) unfinished.push(startOf(name));
+        if (inJournal.has(name)) unfinished.push(segmentLsn);
         continue;
       }
       await setAside(objectFile, notes, 'is damaged');
     }
     if (!inJournal.has(name)) break;
-    const found = await recoverFile(journalFile, end.endLsn, notes);
+    const found = await recoverFile(journalFile, segmentLsn, notes);
     if (found.last !== null) {
       end = { ...found.last, lastRecordLsn: found.last.lastRecordLsn || end.lastRecordLsn };
     }
-    if (found.last === null || found.last.endLsn !== segmentEnd(startOf(name), segmentBytes)) {
+    if (found.last === null || found.last.endLsn !== segmentEnd(segmentLsn, segmentBytes)) {
       activeBytes = found.validBytes;
       break;
     }
-    unfinished.push(startOf(name));
-  }
-  for (const name of journals) {
-    if (startOf(name) <= end.endLsn) continue;
-    await setAside(
-      join(root, journalSegmentPath(stream, name)),
-      notes,
-      `lies behind a hole at ${formatLsn(end.endLsn)}`,
-    );
+    unfinished.push(segmentLsn);
   }
   const { startLsn: lastStartLsn, endLsn: durableLsn, nextRecordLsn, lastRecordLsn } = end;
   const position = { firstLsn, durableLsn, nextRecordLsn, lastRecordLsn, lastStartLsn };
-  return { stream, segmentBytes, ...position, activeBytes, unfinished, notes };
+  return { stream, segmentBytes, ...position, activeBytes, unfinished };
 }
 
 /** Verifies one journal file whose first entry must begin at `startLsn`, and cuts it off behind the last entry that joins. */

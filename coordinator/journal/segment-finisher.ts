@@ -26,8 +26,7 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
 
 interface Queue {
-  readonly stream: WalStream;
-  readonly starts: Lsn[];
+  readonly segments: { readonly stream: WalStream; readonly startLsn: Lsn }[];
   running: Promise<void> | null;
   problem: TidemarkError | null;
 }
@@ -51,8 +50,10 @@ export class SegmentFinisher {
   add(stream: WalStream, startLsn: Lsn): void {
     const id = streamId(stream.stream);
     let queue = this.#queues.get(id);
-    if (queue === undefined) this.#queues.set(id, (queue = { stream, starts: [], running: null, problem: null }));
-    queue.starts.push(startLsn);
+    if (queue === undefined) this.#queues.set(id, (queue = { segments: [], running: null, problem: null }));
+    // What fills a hole comes late, and what is open after it is read from it.
+    const at = queue.segments.findIndex((other) => other.startLsn > startLsn);
+    queue.segments.splice(at === -1 ? queue.segments.length : at, 0, { stream, startLsn });
     this.#start(queue);
   }
 
@@ -61,9 +62,9 @@ export class SegmentFinisher {
   }
 
   /** The journal files of a stream that are whole and not finished yet. */
-  async files(stream: WalStream): Promise<JournalFileEntry[]> {
+  async files(key: WalStreamKey): Promise<JournalFileEntry[]> {
     const files: JournalFileEntry[] = [];
-    for (const startLsn of this.#queues.get(streamId(stream.stream))?.starts.slice() ?? []) {
+    for (const { stream, startLsn } of this.#queues.get(streamId(key))?.segments.slice() ?? []) {
       const path = journalPath(stream, startLsn);
       try {
         files.push({ path, sizeBytes: (await stat(join(this.#context.root, path))).size });
@@ -84,7 +85,7 @@ export class SegmentFinisher {
   }
 
   #start(queue: Queue): void {
-    if (queue.running !== null || queue.starts.length === 0 || this.#context.signal.aborted) return;
+    if (queue.running !== null || queue.segments.length === 0 || this.#context.signal.aborted) return;
     queue.running = this.#run(queue).finally(() => {
       queue.running = null;
       this.#start(queue);
@@ -95,17 +96,18 @@ export class SegmentFinisher {
     const { signal, clock } = this.#context;
     let delayMs = RETRY_MIN_MS;
     while (!signal.aborted) {
-      const startLsn = queue.starts[0];
-      if (startLsn === undefined) return;
+      const [segment] = queue.segments;
+      if (segment === undefined) return;
+      const { stream, startLsn } = segment;
       try {
-        await this.#finish(queue.stream, startLsn);
-        queue.starts.shift();
-        if (queue.problem !== null) this.#context.problemChanged(queue.stream.stream, null);
+        await this.#finish(stream, startLsn);
+        queue.segments.splice(queue.segments.indexOf(segment), 1);
+        if (queue.problem !== null) this.#context.problemChanged(stream.stream, null);
         queue.problem = null;
         delayMs = RETRY_MIN_MS;
       } catch (error) {
-        queue.problem = asProblem(error, `finish a segment of ${streamId(queue.stream.stream)}`);
-        this.#context.problemChanged(queue.stream.stream, queue.problem);
+        queue.problem = asProblem(error, `finish a segment of ${streamId(stream.stream)}`);
+        this.#context.problemChanged(stream.stream, queue.problem);
         await clock.sleep(delayMs, signal).catch(() => {});
         delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
       }
@@ -160,14 +162,17 @@ export class SegmentFinisher {
     });
   }
 
-  /** What is open where a segment starts: carried from the one before, or read from its index; nothing where the stream begins. */
+  /**
+   * What is open where a segment starts: carried from the one before, or read from its index. Nothing where a run begins: what is open
+   * there comes as its first events.
+   */
   async #openAt(stream: WalStream, startLsn: Lsn): Promise<OpenBranches> {
     const carried = this.#carried.get(stream);
     if (carried?.lsn === startLsn) return carried.open;
     if (startLsn <= stream.position.firstLsn) {
       // A timeline begins with what was open on the one that it left.
-      const parent = this.#context.earlierTimeline(stream.stream, startLsn);
-      return parent === null ? NO_OPEN_BRANCHES : this.#openAt(parent, startLsn);
+      const before = await this.#context.runBefore(stream.stream, startLsn);
+      return before === null ? NO_OPEN_BRANCHES : this.#openAt(before, startLsn);
     }
     const before = segmentStart((startLsn - 1n) as Lsn, stream.segmentBytes);
     await this.#index(stream, before);

@@ -3,6 +3,7 @@ import { systemClock } from '../../shared/lifecycle/clock.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import { checkSegmentBytes, segmentStart } from '../../shared/postgres/wal-segment.ts';
+import { readHistory } from '../../shared/repository/timeline-histories.ts';
 import { journalSegmentPath } from '../../shared/repository/layout.ts';
 import type { PosixRepository } from '../../shared/repository/posix-repository.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
@@ -14,12 +15,13 @@ import { SegmentFinisher } from './segment-finisher.ts';
 import { localIndexer, type SegmentIndexer } from './segment-indexer.ts';
 import { Wakeup } from './wakeup.ts';
 import { streamId, type AppendedListener, type WalPosition, type WalSource } from './wal-positions.ts';
-import { WalStream } from './wal-stream.ts';
+import { StreamRuns } from './stream-runs.ts';
+import type { WalStream } from './wal-stream.ts';
 
 /** What the journal needs of a repository: a directory of its own, and objects made of files in it. */
 export type JournalRepository = Pick<
   PosixRepository,
-  'name' | 'absolutePath' | 'ensureDirectory' | 'link' | 'create' | 'stat' | 'delete'
+  'name' | 'absolutePath' | 'ensureDirectory' | 'link' | 'create' | 'stat' | 'read' | 'delete'
 >;
 
 export interface WalStoreOptions {
@@ -50,8 +52,8 @@ export interface StreamContext {
   readonly appended: AppendedListener;
   readonly segmentWhole: (stream: WalStream, startLsn: Lsn) => void;
   readonly problemChanged: (stream: WalStreamKey, problem: TidemarkError | null) => void;
-  /** The next lower timeline of the same history that is held up to `lsn`. */
-  readonly earlierTimeline: (stream: WalStreamKey, lsn: Lsn) => WalStream | null;
+  /** The run of the timeline that the stream's history was on before `lsn`, if it is held up to there; null otherwise. */
+  readonly runBefore: (stream: WalStreamKey, lsn: Lsn) => Promise<WalStream | null>;
 }
 
 /** A journal file as far as it is durable, for those who read a copy from outside. */
@@ -62,12 +64,12 @@ export interface JournalFileEntry {
 
 /**
  * The WAL that one coordinator holds: journal files for the segments that are not whole yet, immutable objects for those that are.
- * Invariants: a stream has no hole; what `position` calls durable has been synced and survives this process and its machine's power;
+ * Invariants: a stream has holes only where one was allowed or a file was lost; what `position` calls durable has been synced and survives this process and its machine's power;
  * a byte at a position is written once and never replaced. A crash at any moment is repaired by `open`.
  */
 export class WalStore implements WalSource {
   readonly #context: StreamContext;
-  readonly #streams = new Map<string, WalStream>();
+  readonly #streams = new Map<string, StreamRuns>();
   readonly #listeners = new Set<AppendedListener>();
   readonly #closing = new AbortController();
   readonly #finisher: SegmentFinisher;
@@ -89,7 +91,7 @@ export class WalStore implements WalSource {
       },
       segmentWhole: (stream, startLsn) => this.#finisher.add(stream, startLsn),
       problemChanged,
-      earlierTimeline: (stream, lsn) => this.#earlierTimeline(stream, lsn),
+      runBefore: (stream, lsn) => this.#runBefore(stream, lsn),
     };
     this.#finisher = new SegmentFinisher(this.#context);
   }
@@ -101,12 +103,14 @@ export class WalStore implements WalSource {
   static async open(options: WalStoreOptions): Promise<WalStore> {
     const store = new WalStore(options);
     for (const key of await findStreams(store.#context.root)) {
-      const recovered = await recoverStream(store.#context.root, key);
-      if (recovered === null) continue;
-      for (const note of recovered.notes) options.onNote?.(note);
-      const stream = new WalStream(store.#context, recovered);
+      const { runs, notes } = await recoverStream(store.#context.root, key);
+      for (const note of notes) options.onNote?.(note);
+      const stream = StreamRuns.recovered(store.#context, runs);
+      if (stream === null) continue;
       store.#streams.set(streamId(key), stream);
-      for (const startLsn of recovered.unfinished) store.#finisher.add(stream, startLsn);
+      for (const [index, run] of stream.runs.entries()) {
+        for (const startLsn of runs[index]?.unfinished ?? []) store.#finisher.add(run, startLsn);
+      }
     }
     return store;
   }
@@ -114,15 +118,24 @@ export class WalStore implements WalSource {
   /**
    * Takes a change set in and resolves when it is durable here. To be called in the order of the WAL, without waiting for the one before;
    * change sets that arrive while a sync is under way share the next one. What is held already is compared and not
-   * written again. While there is no room, or the disk fails, it is tried again and the promise stays open.
+   * written again. While there is no room, or the disk fails, it is tried again and the promise stays open. A change set may also fill a
+   * hole, from its beginning on.
    * @throws TidemarkError TM-WAL-004 for other bytes than are held, TM-WAL-006 for a run that leaves a hole, TM-WAL-002 for a malformed one
    */
   async append(stream: WalStreamKey, segmentBytes: number, changeSet: ChangeSet): Promise<void> {
     await this.#streamFor(stream, segmentBytes, changeSet.startLsn).append(changeSet);
   }
 
+  /**
+   * A change set that begins at `startLsn` may begin a run: whoever appends it knows that nobody has what lies before. Until the next
+   * start of this process; the hole itself lasts until somebody fills it.
+   */
+  allowHoleBefore(stream: WalStreamKey, startLsn: Lsn): void {
+    this.#streams.get(streamId(stream))?.allow(startLsn);
+  }
+
   positions(): readonly WalPosition[] {
-    return [...this.#streams.values()].map((stream) => stream.position);
+    return [...this.#streams.values()].flatMap((stream) => stream.position ?? []);
   }
 
   position(stream: WalStreamKey): WalPosition | null {
@@ -131,13 +144,13 @@ export class WalStore implements WalSource {
 
   /** Start of the last change set that is held: who asks a peer from there on compares it with the peer's. Null if nothing is held. */
   resumeLsn(stream: WalStreamKey): Lsn | null {
-    return this.#streams.get(streamId(stream))?.lastStartLsn ?? null;
+    return this.#streams.get(streamId(stream))?.last?.lastStartLsn ?? null;
   }
 
   /** Waits until everything that was taken in is durable; rejects with the signal's reason. */
   async settle(stream: WalStreamKey, signal: AbortSignal): Promise<void> {
-    const known = this.#streams.get(streamId(stream));
-    if (known !== undefined) await rejectOnAbort(known.waitForDurable(known.takenLsn), signal);
+    const runs = this.#streams.get(streamId(stream))?.runs ?? [];
+    await rejectOnAbort(Promise.all(runs.map((run) => run.waitForDurable(run.takenLsn))), signal);
   }
 
   async *read(stream: WalStreamKey, fromLsn: Lsn, signal: AbortSignal): AsyncGenerator<ChangeSet, void> {
@@ -165,8 +178,8 @@ export class WalStore implements WalSource {
     const files: JournalFileEntry[] = [];
     for (const stream of this.#streams.values()) {
       // Looked at first: one that becomes whole meanwhile is still told of.
-      const active = stream.activeFile();
-      files.push(...(await this.#finisher.files(stream)), ...active);
+      const active = stream.runs.flatMap((run) => run.activeFile());
+      files.push(...(await this.#finisher.files(stream.stream)), ...active);
     }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
@@ -184,7 +197,7 @@ export class WalStore implements WalSource {
     await this.#finisher.idle();
   }
 
-  #streamFor(stream: WalStreamKey, segmentBytes: number, startLsn: Lsn): WalStream {
+  #streamFor(stream: WalStreamKey, segmentBytes: number, startLsn: Lsn): StreamRuns {
     const id = streamId(stream);
     const known = this.#streams.get(id);
     if (known !== undefined) {
@@ -201,20 +214,27 @@ export class WalStore implements WalSource {
     journalSegmentPath(stream, 'x');
     const { node, systemIdentifier, timeline } = stream;
     const key = { node, systemIdentifier, timeline };
-    const added = new WalStream(this.#context, { stream: key, segmentBytes, firstLsn: startLsn });
+    const added = new StreamRuns(this.#context, key, segmentBytes, []);
     this.#streams.set(id, added);
     this.#streamAdded.wake();
     return added;
   }
 
-  #earlierTimeline({ node, systemIdentifier, timeline }: WalStreamKey, lsn: Lsn): WalStream | null {
-    const earlier = [...this.#streams.values()].filter(
-      (other) =>
-        other.stream.node === node &&
-        other.stream.systemIdentifier === systemIdentifier &&
-        other.stream.timeline < timeline &&
-        other.position.durableLsn >= lsn,
-    );
-    return earlier.sort((a, b) => b.stream.timeline - a.stream.timeline)[0] ?? null;
+  async #runBefore(stream: WalStreamKey, lsn: Lsn): Promise<WalStream | null> {
+    const history = await readHistory(this.#context.repository, stream);
+    if (history === null) {
+      throw new TidemarkError(
+        'TM-WAL-003',
+        `the history of timeline ${stream.timeline} of ${stream.node} is not here yet`,
+        {
+          retryable: true,
+        },
+      );
+    }
+    // WAL that an earlier timeline had behind the place where it was left is nobody's past.
+    const before = history.ancestors.find(({ switchLsn }) => switchLsn >= lsn);
+    const held = this.#streams.get(streamId({ ...stream, timeline: before?.timeline ?? stream.timeline }));
+    const run = held?.runs.find(({ position }) => position.firstLsn < lsn && position.durableLsn >= lsn);
+    return run ?? null;
   }
 }

@@ -39,7 +39,7 @@ interface Waiter {
 }
 
 /**
- * The journal of one WAL stream. Taken in: [firstLsn, takenLsn), without a hole, each byte once. Durable: [firstLsn, durableLsn), in
+ * The journal of one run of a WAL stream. Taken in: [firstLsn, takenLsn), without a hole, each byte once. Durable: [firstLsn, durableLsn), in
  * finished objects and journal files. What is taken in and not durable is in memory, in the queue and in the tail; a write
  * or sync that fails is made again from there, on a file that was cut off behind the last durable entry, until it succeeds.
  */
@@ -47,7 +47,8 @@ export class WalStream {
   readonly stream: WalStreamKey;
   readonly segmentBytes: number;
   readonly #context: StreamContext;
-  readonly #firstLsn: Lsn;
+  #firstLsn: Lsn;
+  #ended = false;
   readonly #tail = new TailCache(TAIL_BYTES_MAX);
   readonly #grown = new Wakeup();
   /** Those who wait for a position to become durable, by position. */
@@ -80,7 +81,8 @@ export class WalStream {
   get position(): WalPosition {
     const { durableLsn, nextRecordLsn, lastRecordLsn } = this.#durable;
     const { stream, segmentBytes } = this;
-    return { stream, segmentBytes, firstLsn: this.#firstLsn, durableLsn, nextRecordLsn, lastRecordLsn };
+    const runs = [{ startLsn: this.#firstLsn, endLsn: durableLsn }];
+    return { stream, segmentBytes, firstLsn: this.#firstLsn, runs, durableLsn, nextRecordLsn, lastRecordLsn };
   }
 
   /** End of what was taken in; at least the durable position. */
@@ -138,14 +140,19 @@ export class WalStream {
     });
   }
 
+  /** Another run has begun behind this one: whoever reads it comes to an end. */
+  endReading(): void {
+    this.#ended = true;
+    this.#grown.wake();
+  }
+
+  /** What lies before it, down to `firstLsn`, is held too: two runs have met. */
+  extendBack(firstLsn: Lsn): void {
+    this.#firstLsn = firstLsn;
+  }
+
   /** See WalSource.read. */
   async *read(fromLsn: Lsn, signal: AbortSignal): AsyncGenerator<ChangeSet, void> {
-    if (fromLsn !== NO_LSN && fromLsn < this.#firstLsn) {
-      throw new TidemarkError(
-        'TM-WAL-003',
-        `${streamId(this.stream)} is kept from ${formatLsn(this.#firstLsn)} on, not from ${formatLsn(fromLsn)}`,
-      );
-    }
     let position = maxLsn(fromLsn, this.#firstLsn);
     while (!signal.aborted) {
       const cached = this.#tail.find(position);
@@ -154,6 +161,7 @@ export class WalStream {
         yield cached;
       } else if (position >= this.#durable.durableLsn) {
         assert(position >= this.#takenLsn, 'what is not durable is in memory');
+        if (this.#ended) return;
         await this.#grown.wait(signal);
         this.#context.signal.throwIfAborted();
       } else {

@@ -1,14 +1,9 @@
 import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
-import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
-import { parseTimelineHistory, type TimelineHistory } from '../../shared/postgres/timeline-history.ts';
-import { historyPath } from '../../shared/repository/layout.ts';
-import { readObject } from '../../shared/repository/read-object.ts';
-import type { ReadableRepository } from '../../shared/repository/repository.ts';
+import { readHistory } from '../../shared/repository/timeline-histories.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
-import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import type { ObservedRepository } from '../copies/observed-repository.ts';
 import type { WalStore } from '../journal/wal-store.ts';
@@ -18,8 +13,6 @@ import { AgentPositionSampler } from './agent-position-sampler.ts';
 import { currentStreams } from './current-streams.ts';
 import { SnapshotMetrics } from './snapshot-metrics.ts';
 import { SnapshotService } from './snapshot-service.ts';
-
-const HISTORY_BYTES_MAX = 1024 * 1024;
 
 interface Parts {
   readonly cluster: string;
@@ -63,20 +56,4 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     matchers: parts.matchers,
     intervalMs: parts.intervalMs,
   });
-}
-
-/** How the stream's timeline came to be; null until its history is here. */
-async function readHistory(repository: ReadableRepository, stream: WalStreamKey): Promise<TimelineHistory | null> {
-  if (stream.timeline === 1) {
-    return { timeline: 1, ancestors: [] };
-  }
-  const path = historyPath(stream.node, stream.systemIdentifier, stream.timeline);
-  try {
-    return parseTimelineHistory(stream.timeline, await readObject(repository, path, HISTORY_BYTES_MAX));
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'TM-REPO-002') {
-      return null;
-    }
-    throw error;
-  }
 }

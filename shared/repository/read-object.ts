@@ -5,7 +5,11 @@ import type { ReadableRepository } from './repository.ts';
  * A small object as a whole.
  * @throws TidemarkError TM-REPO-002 if there is none, TM-REPO-003 if it has more than `bytesMax`
  */
-export async function readObject(repository: ReadableRepository, path: string, bytesMax: number): Promise<Buffer> {
+export async function readObject(
+  repository: Pick<ReadableRepository, 'name' | 'read'>,
+  path: string,
+  bytesMax: number,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of repository.read(path)) {

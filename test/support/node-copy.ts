@@ -7,7 +7,7 @@ import type { Leadership } from '../../coordinator/coordination/coordination.ts'
 import type { ZstdPool } from '../../shared/compression/zstd-pool.ts';
 import { systemClock } from '../../shared/lifecycle/clock.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
-import { advanceLsn, lsn, minLsn, NO_LSN, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import { advanceLsn, minLsn, NO_LSN, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import { segmentName, segmentStart } from '../../shared/postgres/wal-segment.ts';
 import { journalSegmentPath, walSegmentPath } from '../../shared/repository/layout.ts';
 import { PosixRepository } from '../../shared/repository/posix-repository.ts';
@@ -79,7 +79,7 @@ export class NodeCopy {
         waitForAcknowledged: async () => {},
       },
       walProblem: () => null,
-      walFirstLsn: () => lsn(0n),
+      holdsWal: () => true,
       dial: (address) => openChannel(address),
       nextId: async () => id,
       zstd: this.#zstd,

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { BackupService } from '../../../../coordinator/backups/backup-service.ts';
 import { loadZstd } from '../../../../shared/compression/zstd.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
-import { lsn } from '../../../../shared/postgres/lsn.ts';
 import { PosixRepository } from '../../../../shared/repository/posix-repository.ts';
 import { TemporaryDirectory } from '../../../support/temporary-directory.ts';
 import { BACKUP_ID, makeCopy } from '../../shared/verification/made-copy.ts';
@@ -27,7 +26,7 @@ describe('the list of base backups', () => {
         membership: { nodes: () => [], missing: () => [], primary: () => null },
         copies: { waitForObject: async () => [], objectCopies: () => ['west'], waitForAcknowledged: async () => {} },
         walProblem: () => null,
-        walFirstLsn: () => lsn(0n),
+        holdsWal: () => true,
         dial: () => assert.fail('nobody is called'),
         nextId: () => assert.fail('nothing is named'),
         zstd: {

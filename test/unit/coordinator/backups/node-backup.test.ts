@@ -6,6 +6,7 @@ import { loadZstd, type Zstd } from '../../../../shared/compression/zstd.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
 import type { Instance } from '../../../../shared/postgres/instance.ts';
 import { lsn, type Lsn, parseLsn } from '../../../../shared/postgres/lsn.ts';
+import type { LsnRange } from '../../../../shared/wal/lsn-range.ts';
 import { readBackupManifest } from '../../../../shared/repository/backup-manifest-file.ts';
 import type { CreateResult, ObjectEntry, Repository } from '../../../../shared/repository/repository.ts';
 
@@ -103,7 +104,7 @@ describe('a node backup', () => {
         objectCopies: () => [],
         waitForAcknowledged: async () => {},
       },
-      walFirstLsn: () => parseLsn('0/2000000'),
+      holdsWal: (_stream, { startLsn }) => startLsn >= parseLsn('0/2000000'),
       zstd: { compress: async (content) => ({ frame: zstd.compress(content, 1) }) },
       clock: systemClock,
       signal: new AbortController().signal,
@@ -166,8 +167,11 @@ describe('a node backup', () => {
         })(),
       }),
     ],
-    ['the WAL begins too late', { walFirstLsn: () => lsn(0x3000000n) }],
-    ['no WAL is kept', { walFirstLsn: () => null }],
+    [
+      'the WAL begins too late',
+      { holdsWal: (_stream: unknown, { startLsn }: LsnRange) => startLsn >= lsn(0x3000000n) },
+    ],
+    ['no WAL is kept', { holdsWal: () => false }],
     ['another node answers', { node: 'b' }],
     ['another system answers', { systemIdentifier: '78' }],
   ];

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { WalStore, type WalStoreOptions } from '../../../../coordinator/journal/wal-store.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
-import { journalSegmentPath, walIndexPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
+import { historyPath, journalSegmentPath, walIndexPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
 import { segmentName } from '../../../../shared/postgres/wal-segment.ts';
 import { decodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
 import { ChangedBlockCollector } from '../../../../shared/wal/changed-block-collector.ts';
@@ -35,6 +35,10 @@ class Place {
     this.#repository = await PosixRepository.open(this.path, { create: { cluster: 'c', repositoryId: 'r' } });
     this.#store = await WalStore.open({ repository: this.#repository, zstd: storedCodec, ...options });
     return this.#store;
+  }
+
+  async create(path: string, content: string): Promise<void> {
+    await this.#repository?.create(path, Buffer.from(content));
   }
 
   async close(): Promise<void> {
@@ -162,6 +166,7 @@ describe('the WAL store', () => {
       ...others,
     ]);
     const next = { ...STREAM, timeline: 2 };
+    await place.create(historyPath('shard1', '7123', 2), '1\t0/1280000\tno recovery target specified\n');
     for (const changeSet of changeSets(START + 0x20_0000n, START + 0x30_0000n, 128 * 1024)) {
       await store.append(next, SEGMENT_BYTES, { ...changeSet, timeline: 2 });
     }
@@ -367,7 +372,7 @@ describe('the WAL store', () => {
     );
   });
 
-  it('goes no further than a hole, inside of a file or between two', async () => {
+  it('goes no further than a hole inside of a file, and takes one between two for a hole to be filled', async () => {
     const store = await place.open();
     const list = changeSets(START, START + 1_500_000n, 100_000);
     await appendAll(store, list);
@@ -389,11 +394,12 @@ describe('the WAL store', () => {
     await place.close();
     await rm(join(place.path, walSegmentPath(STREAM, SEGMENTS[0])));
     await writeFile(join(place.path, journalSegmentPath(STREAM, SEGMENTS[0])), '');
-    const notes: string[] = [];
-    reopened = await place.open({ onNote: (note) => notes.push(note) });
-    assert.equal(reopened.position(STREAM)?.durableLsn, START);
-    assert.match(notes.join('\n'), /lies behind a hole at 0\/1000000/);
+    reopened = await place.open();
+    assert.deepEqual(reopened.position(STREAM)?.runs, [{ startLsn: first, endLsn: START + 1_500_000n }]);
+    await assert.rejects(appendAll(reopened, list), hasCode('TM-WAL-006'));
+    reopened.allowHoleBefore(STREAM, lsn(START));
     await appendAll(reopened, list);
+    assert.deepEqual(reopened.position(STREAM)?.runs, [{ startLsn: START, endLsn: START + 1_500_000n }]);
     assert.deepEqual(
       await readWal(reopened, NO_LSN, lsn(START + 1_500_000n)),
       madeWal(lsn(START), lsn(START + 1_500_000n)),

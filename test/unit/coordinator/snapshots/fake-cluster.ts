@@ -125,6 +125,7 @@ export class FakeCluster implements WalSource {
       stream,
       segmentBytes: 1 << 20,
       firstLsn: START,
+      runs: [{ startLsn: START, endLsn: insertLsn }],
       durableLsn: insertLsn,
       nextRecordLsn: insertLsn,
       lastRecordLsn: lsn(insertLsn - RECORD_BYTES),

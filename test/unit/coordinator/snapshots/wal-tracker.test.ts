@@ -7,6 +7,7 @@ import { systemClock } from '../../../../shared/lifecycle/clock.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import type { TimelineAncestor } from '../../../../shared/postgres/timeline-history.ts';
 import type { Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
+import { joinLsnRanges } from '../../../../shared/wal/lsn-range.ts';
 import type { ChangeSet, WalStreamKey } from '../../../../shared/wal/change-set.ts';
 import type { TransactionEvent, TransactionEventKind } from '../../../../shared/wal/transaction-event.ts';
 import { waitFor } from '../../../support/wait-for.ts';
@@ -75,7 +76,8 @@ class MadeWal implements WalSource {
     if (first === undefined || last === undefined) return null;
     const { endLsn: durableLsn, nextRecordLsn, lastRecordLsn } = last;
     const segmentBytes = Number(SEGMENT_BYTES);
-    return { stream, segmentBytes, firstLsn: first.startLsn, durableLsn, nextRecordLsn, lastRecordLsn };
+    const runs = joinLsnRanges(held ?? []);
+    return { stream, segmentBytes, firstLsn: first.startLsn, runs, durableLsn, nextRecordLsn, lastRecordLsn };
   }
 
   async *read(stream: WalStreamKey, fromLsn: Lsn, signal: AbortSignal): AsyncGenerator<ChangeSet, void> {
