@@ -62,6 +62,14 @@ function receive(chunks: readonly Buffer[]): Sent[] {
   return received;
 }
 
+function follows(before: Sent | undefined, message: Sent): boolean {
+  return (
+    before?.kind === 'wal' &&
+    message.kind === 'wal' &&
+    before.startLsn + BigInt(before.bytes.length) === message.startLsn
+  );
+}
+
 const position = fc.bigInt({ min: 0n, max: 1n << 60n });
 const sent: fc.Arbitrary<Sent> = fc.oneof<fc.Arbitrary<Sent>[]>(
   fc
@@ -79,6 +87,8 @@ describe('replication messages', () => {
   it('come out as they were sent, however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.array(sent, { maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 90 })), (messages, cuts) => {
+        // Pieces of one message and two messages that follow each other look alike here.
+        fc.pre(messages.every((message, at) => at === 0 || !follows(messages[at - 1], message)));
         let rest = Buffer.concat(messages.map(encode));
         const chunks: Buffer[] = [];
         for (const cut of cuts) {
