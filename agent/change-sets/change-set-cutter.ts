@@ -13,7 +13,7 @@ export interface RecordReader {
 }
 
 /** A change set before its frame is made. */
-export interface CutRun extends Omit<ChangeSet, 'frame' | 'contentSha256'> {
+export interface CutRun extends Omit<ChangeSet, 'frame' | 'frameCrc32' | 'contentSha256'> {
   /** A view of the run's bytes. */
   readonly content: Uint8Array;
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { NO_LSN, formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
@@ -8,8 +7,7 @@ import { joinEncodedBlocks } from '../../shared/wal-index/changed-blocks-codec.t
 import { decodeClocks } from '../../shared/wal-index/clock-reading-codec.ts';
 import type { SegmentFrame, SegmentIndex } from '../../shared/wal-index/segment-index.ts';
 import { decodeEvents } from '../../shared/wal-index/transaction-event-codec.ts';
-import { scanEntries } from './entry-reader.ts';
-import type { FrameCodec } from './overlap.ts';
+import { scanSegment } from './segment-scan.ts';
 
 export interface SegmentToIndex {
   readonly stream: WalStreamKey;
@@ -21,31 +19,25 @@ export interface SegmentToIndex {
 }
 
 /**
- * Reads a finished segment's object and says what is in it. Every frame is decompressed and hashed on the way, so an object that has an
- * index is known to decompress to a whole segment.
+ * Reads a finished segment's object and says what is in it. Every byte is compared with its entry's checksum: an object that has an
+ * index holds, in order and without a hole, the frames that were found to be right when they were made.
  * @throws TidemarkError TM-REPO-003 if the object is damaged or not a whole segment
  */
-export async function buildSegmentIndex(
-  segment: SegmentToIndex,
-  zstd: Pick<FrameCodec, 'decompress'>,
-): Promise<SegmentIndex> {
+export function buildSegmentIndex(segment: SegmentToIndex): SegmentIndex {
   const { stream, startLsn, segmentBytes, path, openBranches } = segment;
   const frames: SegmentFrame[] = [];
   const events: TransactionEvent[] = [];
   const clocks: ClockReading[] = [];
   const changedBlocks: Buffer[] = [];
-  const walHash = createHash('sha256');
-  const objectHash = createHash('sha256');
   let position: bigint = startLsn;
   let nextRecordLsn: Lsn = startLsn;
   let lastRecordLsn: Lsn = NO_LSN;
-  const scan = scanEntries(path, { onBytes: (bytes) => objectHash.update(bytes) });
-  let step = await scan.next();
-  for (; step.done !== true; step = await scan.next()) {
+  const scan = scanSegment(path);
+  let step = scan.next();
+  for (; step.done !== true; step = scan.next()) {
     const { entry, offsetBytes, entryBytes } = step.value;
     if (entry.startLsn !== position) throw damaged(path, `an entry begins at ${formatLsn(entry.startLsn)}`);
     const contentBytes = Number(entry.endLsn - entry.startLsn);
-    walHash.update(await zstd.decompress(entry.frame, contentBytes));
     frames.push({
       startLsn: entry.startLsn,
       contentBytes,
@@ -60,16 +52,12 @@ export async function buildSegmentIndex(
     nextRecordLsn = entry.nextRecordLsn;
     if (entry.lastRecordLsn !== NO_LSN) lastRecordLsn = entry.lastRecordLsn;
   }
-  const end = step.value;
-  if (end.kind !== 'whole') throw damaged(path, `${end.problem} (byte ${end.validBytes})`);
   if (position !== startLsn + BigInt(segmentBytes)) throw damaged(path, 'it is not a whole segment');
   return {
     stream,
     startLsn,
     segmentBytes,
-    walSha256: walHash.digest(),
-    objectBytes: end.validBytes,
-    objectSha256: objectHash.digest(),
+    objectBytes: step.value,
     nextRecordLsn,
     lastRecordLsn,
     frames,

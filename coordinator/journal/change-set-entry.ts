@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { formatLsn } from '../../shared/postgres/lsn.ts';
 import { segmentStart } from '../../shared/postgres/wal-segment.ts';
@@ -25,11 +26,11 @@ export function describe(stream: WalStreamKey, changeSet: ChangeSet): string {
 }
 
 /**
- * Refuses what a sound agent or coordinator never sends, before it reaches a file.
+ * Refuses what a sound agent or coordinator never sends, and what was damaged on the way, before it reaches a file.
  * @throws TidemarkError TM-WAL-002
  */
 export function checkChangeSet(stream: WalStreamKey, changeSet: ChangeSet, segmentBytes: number): void {
-  const { startLsn, endLsn, timeline, frame, contentSha256 } = changeSet;
+  const { startLsn, endLsn, timeline, frame, contentSha256, frameCrc32 } = changeSet;
   const length = endLsn - startLsn;
   const problem =
     timeline !== stream.timeline
@@ -40,9 +41,11 @@ export function checkChangeSet(stream: WalStreamKey, changeSet: ChangeSet, segme
           ? "it crosses a segment's boundary"
           : frame.length === 0 || frame.length > FRAME_CONTENT_BYTES_MAX + 64 * 1024
             ? `its frame has ${frame.length} bytes`
-            : contentSha256.length === 32
-              ? null
-              : 'its hash is not a SHA-256';
+            : contentSha256.length !== 32
+              ? 'its hash is not a SHA-256'
+              : crc32(frame) === frameCrc32
+                ? null
+                : 'its frame is not the one that was made: the checksum differs';
   if (problem !== null) {
     throw new TidemarkError('TM-WAL-002', `${describe(stream, changeSet)} is refused: ${problem}`);
   }

@@ -16,8 +16,6 @@ interface ReadOptions {
   readonly fromLsn?: Lsn;
   /** Nothing behind it is looked at; left out: the file's size. */
   readonly limitBytes?: number;
-  /** Sees every byte that is read, in order. */
-  readonly onBytes?: (bytes: Buffer) => void;
 }
 
 /**
@@ -42,7 +40,6 @@ export async function* scanEntries(path: string, options: ReadOptions = {}): Asy
       const chunk = await readAt(handle, offset, Math.min(CHUNK_BYTES, limitBytes - offset));
       if (chunk.length === 0) break;
       offset += chunk.length;
-      options.onBytes?.(chunk);
       yield* decoder.push(chunk);
       if (decoder.failed && decoder.end().kind === 'corrupt') break;
     }

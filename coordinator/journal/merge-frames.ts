@@ -42,7 +42,7 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
     const some = group.slice(index, index + FRAMES_AT_ONCE);
     contents.push(...(await Promise.all(some.map((entry) => contentOf(entry, zstd)))));
   }
-  const { frame, contentSha256 } = await zstd.compress(Buffer.concat(contents));
+  const compressed = await zstd.compress(Buffer.concat(contents));
   return {
     ...last,
     startLsn: first.startLsn,
@@ -50,11 +50,10 @@ async function merge(group: readonly JournalEntry[], zstd: FrameCodec): Promise<
       (found, entry) => (entry.lastRecordLsn === 0n ? found : entry.lastRecordLsn),
       last.lastRecordLsn,
     ),
-    contentSha256,
     events: encodeEvents(group.flatMap((entry) => decodeEvents(entry.events))),
     changedBlocks: joinEncodedBlocks(group.map((entry) => entry.changedBlocks)),
     clocks: encodeClocks(thinClocks(group.flatMap((entry) => decodeClocks(entry.clocks)))),
-    frame,
+    ...compressed,
   };
 }
 

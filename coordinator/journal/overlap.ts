@@ -1,3 +1,4 @@
+import type { CompressedFrame } from '../../shared/compression/zstd-pool.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { formatLsn, maxLsn, minLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
@@ -5,7 +6,7 @@ import { describe } from './change-set-entry.ts';
 
 /** The part of a ZstdPool that is used here. */
 export interface FrameCodec {
-  compress(content: Buffer): Promise<{ frame: Buffer; contentSha256: Buffer }>;
+  compress(content: Buffer): Promise<CompressedFrame>;
   decompress(frame: Buffer, contentBytes: number): Promise<Buffer>;
 }
 
@@ -37,9 +38,9 @@ export async function joinOverlap(
   }
   if (changeSet.endLsn <= takenLsn) return null;
   const rest = slice(await contentOf(), changeSet, takenLsn, changeSet.endLsn);
-  const { frame, contentSha256 } = await zstd.compress(rest);
+  const compressed = await zstd.compress(rest);
   const events = changeSet.events.filter((event) => event.endLsn > takenLsn);
-  return { ...changeSet, startLsn: takenLsn, frame, contentSha256, events };
+  return { ...changeSet, ...compressed, startLsn: takenLsn, events };
 }
 
 async function decompress(changeSet: ChangeSet, zstd: FrameCodec): Promise<Buffer> {

@@ -82,7 +82,7 @@ export class WalStore implements WalSource {
       root,
       repository: options.repository,
       zstd: options.zstd,
-      indexer: options.indexer ?? localIndexer(options.zstd),
+      indexer: options.indexer ?? localIndexer,
       clock: options.clock ?? systemClock,
       openFile: options.openFile,
       signal: this.#closing.signal,

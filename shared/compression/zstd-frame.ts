@@ -84,3 +84,13 @@ export function checkFrame(frame: Uint8Array, contentBytes: number): void {
 export function wrongContentLength(found: number, expected: number): TidemarkError {
   return new TidemarkError('TM-REPO-003', `a zstd frame holds ${found} bytes where ${expected} were expected`);
 }
+
+/** Whether what `decompress` gives is `content`; a frame that cannot be decompressed does not hold it. */
+export function sameContent(content: Uint8Array, decompress: () => Uint8Array): boolean {
+  try {
+    return Buffer.compare(decompress(), content) === 0;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'TM-REPO-003') return false;
+    throw error;
+  }
+}

@@ -18,7 +18,15 @@ export interface ZstdJob {
 
 export type ZstdReply =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'done'; readonly slot: number; readonly outputBytes: number; readonly contentSha256: Uint8Array }
+  | {
+      readonly kind: 'done';
+      readonly slot: number;
+      readonly outputBytes: number;
+      /** Empty for decompress. */
+      readonly contentSha256: Uint8Array;
+      /** 0 for decompress. */
+      readonly frameCrc32: number;
+    }
   | {
       readonly kind: 'failed';
       readonly slot: number;

@@ -21,6 +21,13 @@ export interface ZstdPoolOptions {
   readonly waitingMax?: number;
 }
 
+export interface CompressedFrame {
+  readonly frame: Buffer;
+  /** Of the content, 32 bytes. */
+  readonly contentSha256: Buffer;
+  readonly frameCrc32: number;
+}
+
 interface Slot {
   readonly worker: PoolWorker;
   readonly index: number;
@@ -64,11 +71,12 @@ export class ZstdPool {
   }
 
   /**
-   * One independent frame of at most 1 MiB of content, and the content's SHA-256. `content` must not change until this settles.
+   * One independent frame of at most 1 MiB of content. It was decompressed again and compared: it holds the content, and so do the
+   * bytes of which `frameCrc32` is the checksum. `content` must not change until this settles.
    * @param level -7 to 6; left out: the pool's
-   * @throws TidemarkError TM-INTERNAL-001 if the content is larger, or the pool is closed
+   * @throws TidemarkError TM-INTERNAL-001 if the content is larger, the frame turns out not to hold it, or the pool is closed
    */
-  async compress(content: Uint8Array, level = this.#level): Promise<{ frame: Buffer; contentSha256: Buffer }> {
+  async compress(content: Uint8Array, level = this.#level): Promise<CompressedFrame> {
     assert(content.byteLength <= FRAME_CONTENT_BYTES_MAX, 'a frame holds at most 1 MiB of content');
     const slot = await this.#takeSlot();
     try {
@@ -83,6 +91,7 @@ export class ZstdPool {
       return {
         frame: copyOf(slot.frame, done.outputBytes),
         contentSha256: Buffer.from(done.contentSha256),
+        frameCrc32: done.frameCrc32,
       };
     } finally {
       this.#giveSlot(slot);

@@ -1,6 +1,6 @@
 import type { Binding } from 'zstd-codec/lib/zstd-codec-binding-wasm.js';
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { checkFrame, frameBytesMax, wrongContentLength } from './zstd-frame.ts';
+import { checkFrame, frameBytesMax, sameContent, wrongContentLength } from './zstd-frame.ts';
 import type { Zstd } from './zstd.ts';
 
 /** The heap has 16 MiB for good; the codec's tables and both buffers must fit beside each other. */
@@ -95,5 +95,6 @@ export async function loadWasmZstd(): Promise<Zstd> {
     },
     decompress: (frame, contentBytes) => Buffer.from(decompressView(frame, contentBytes)),
     decompressInto: (frame, target) => target.set(decompressView(frame, target.byteLength)),
+    holds: (frame, content) => sameContent(content, () => decompressView(frame, content.byteLength)),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import { assert } from '../errors/assert.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { loadZstd } from './zstd.ts';
@@ -21,15 +22,27 @@ function work(job: ZstdJob): ZstdReply {
   assert(content !== undefined && frame !== undefined, 'a job names a slot of this worker');
   if (job.kind === 'compress') {
     const input = content.subarray(0, job.inputBytes);
-    return {
-      kind: 'done',
-      slot: job.slot,
-      outputBytes: zstd.compressInto(input, job.level, frame),
-      contentSha256: createHash('sha256').update(input).digest(),
-    };
+    const outputBytes = zstd.compressInto(input, job.level, frame);
+    const output = frame.subarray(0, outputBytes);
+    const frameCrc32 = crc32(output);
+    // From here on nobody looks into the frame until it is needed, and then what it was made of is long gone.
+    if (!zstd.holds(output, input)) {
+      throw new TidemarkError(
+        'TM-INTERNAL-001',
+        `a zstd frame of ${outputBytes} bytes holds other bytes than it is to`,
+      );
+    }
+    const contentSha256 = createHash('sha256').update(input).digest();
+    return { kind: 'done', slot: job.slot, outputBytes, contentSha256, frameCrc32 };
   }
   zstd.decompressInto(frame.subarray(0, job.inputBytes), content.subarray(0, job.outputBytes));
-  return { kind: 'done', slot: job.slot, outputBytes: job.outputBytes, contentSha256: new Uint8Array(0) };
+  return {
+    kind: 'done',
+    slot: job.slot,
+    outputBytes: job.outputBytes,
+    contentSha256: new Uint8Array(0),
+    frameCrc32: 0,
+  };
 }
 
 port.on('message', (job: ZstdJob) => {

@@ -1,6 +1,6 @@
 import zlib from 'node:zlib';
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { checkFrame, wrongContentLength } from './zstd-frame.ts';
+import { checkFrame, sameContent, wrongContentLength } from './zstd-frame.ts';
 import { loadWasmZstd } from './zstd-wasm.ts';
 
 /** Node's own zstd, there from 22.15 on; the type definitions are those of the oldest Node that is supported. */
@@ -31,6 +31,9 @@ export interface Zstd {
 
   /** The same, written to `target`, whose length is the content's. */
   decompressInto(frame: Uint8Array, target: Uint8Array): void;
+
+  /** Whether `frame` is one whole frame that holds exactly `content`. */
+  holds(frame: Uint8Array, content: Uint8Array): boolean;
 }
 
 /** The fastest implementation that this Node has. Each call loads one of its own, with 16 MiB of address space for zstd-codec. */
@@ -65,5 +68,6 @@ function nodeZstd(node: NodeZstd): Zstd {
     },
     decompress,
     decompressInto: (frame, target) => target.set(decompress(frame, target.byteLength)),
+    holds: (frame, content) => sameContent(content, () => decompress(frame, content.byteLength)),
   };
 }

@@ -12,11 +12,11 @@ import { decodeParts, encodeParts, type JournalParts } from './journal-parts.ts'
  *
  * Little-endian:
  * ```
- *  0  u32  0x184D2A50                 8  u8   format version (2)       24  u64  start LSN
+ *  0  u32  0x184D2A50                 8  u8   format version (3)       24  u64  start LSN
  *  4  u32  bytes from 8 to the end    9  u8   log2 of segment bytes    32  u64  next record LSN
  *          of the parts              10  u16  0                        40  u64  last record LSN
  *                                    12  u32  crc32 of [4,12)+[16,88)  48  u32  content bytes
- *                                    16  u32  crc32 of parts + frame   52  u32  frame bytes
+ *                                    16  u32  crc32 of frame + parts   52  u32  frame bytes
  *                                    20  u32  timeline                 56  32 B SHA-256 of the content
  * 88  parts (see journal-parts.ts), then the data frame
  * ```
@@ -30,10 +30,12 @@ export interface JournalEntry extends JournalParts {
   readonly lastRecordLsn: Lsn;
   readonly contentSha256: Buffer;
   readonly frame: Buffer;
+  /** Known to be the frame's. */
+  readonly frameCrc32: number;
 }
 
 /** What the fixed part of an entry says, and where the entry ends. */
-export interface JournalEntryHeader extends Omit<JournalEntry, keyof JournalParts | 'frame'> {
+export interface JournalEntryHeader extends Omit<JournalEntry, keyof JournalParts | 'frame' | 'frameCrc32'> {
   readonly partsBytes: number;
   readonly frameBytes: number;
   /** Of the whole entry. */
@@ -44,7 +46,7 @@ export interface JournalEntryHeader extends Omit<JournalEntry, keyof JournalPart
 export const JOURNAL_ENTRY_HEADER_BYTES = 88;
 
 const MAGIC = 0x184d2a50;
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 const SEGMENT_BYTES_LOG2_MIN = 20;
 const SEGMENT_BYTES_LOG2_MAX = 30;
 /** A frame of incompressible content is larger than its content by zstd's block headers only. */
@@ -62,7 +64,7 @@ export function encodeJournalEntry(entry: JournalEntry): readonly [head: Buffer,
   head.writeUInt8(FORMAT_VERSION, 8);
   head.writeUInt8(Math.log2(entry.segmentBytes), 9);
   head.writeUInt16LE(0, 10);
-  head.writeUInt32LE(crc32(entry.frame, crc32(parts)), 16);
+  head.writeUInt32LE(crc32(parts, entry.frameCrc32), 16);
   head.writeUInt32LE(entry.timeline, 20);
   head.writeBigUInt64LE(entry.startLsn, 24);
   head.writeBigUInt64LE(entry.nextRecordLsn, 32);
@@ -140,8 +142,17 @@ export function decodeHeader(head: Buffer): JournalEntryHeader {
  * @throws TidemarkError TM-REPO-003 if it is right and the parts cannot be told apart all the same
  */
 export function decodeBody(header: JournalEntryHeader, body: Buffer): JournalEntry | null {
+  const entry = viewBody(header, body);
+  return entry === null ? null : { ...entry, frame: Buffer.from(entry.frame) };
+}
+
+/** Like {@link decodeBody}, but the frame is a view of `body`. */
+export function viewBody(header: JournalEntryHeader, body: Buffer): JournalEntry | null {
   assert(body.length === header.partsBytes + header.frameBytes, "the body has the header's length");
-  if (crc32(body) !== header.bodyCrc) {
+  const parts = body.subarray(0, header.partsBytes);
+  const frame = body.subarray(header.partsBytes);
+  const frameCrc32 = crc32(frame);
+  if (crc32(parts, frameCrc32) !== header.bodyCrc) {
     return null;
   }
   const { segmentBytes, timeline, startLsn, endLsn, nextRecordLsn, lastRecordLsn, contentSha256 } = header;
@@ -153,8 +164,9 @@ export function decodeBody(header: JournalEntryHeader, body: Buffer): JournalEnt
     nextRecordLsn,
     lastRecordLsn: lastRecordLsn === 0n ? NO_LSN : lastRecordLsn,
     contentSha256,
-    ...decodeParts(body.subarray(0, header.partsBytes)),
-    frame: Buffer.from(body.subarray(header.partsBytes)),
+    ...decodeParts(parts),
+    frame,
+    frameCrc32,
   };
 }
 

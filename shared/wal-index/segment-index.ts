@@ -31,12 +31,8 @@ export interface SegmentIndex {
   /** First byte of the segment. */
   readonly startLsn: Lsn;
   readonly segmentBytes: number;
-  /** Of the segment as PostgreSQL has it, 32 bytes. */
-  readonly walSha256: Buffer;
   /** The object that holds the frames. */
   readonly objectBytes: number;
-  /** 32 bytes. */
-  readonly objectSha256: Buffer;
   /** Start of the first record that does not end in this segment or before it. */
   readonly nextRecordLsn: Lsn;
   /** Start of the last record that ends in this segment or before it; NO_LSN if none is known. */
@@ -53,7 +49,7 @@ export interface SegmentIndex {
 }
 
 const MAGIC = 'TMWALIDX';
-const VERSION = 1;
+const VERSION = 2;
 /** Numbers of the sections, in their order in the file. */
 const SEGMENT = 1;
 const FRAMES = 2;
@@ -109,9 +105,7 @@ function encodeSegment(index: SegmentIndex): Buffer {
   writer.unsigned(index.stream.timeline);
   writer.unsigned64(index.startLsn);
   writer.unsigned(index.segmentBytes);
-  writer.raw(index.walSha256);
   writer.unsigned(index.objectBytes);
-  writer.raw(index.objectSha256);
   writer.unsigned64(index.nextRecordLsn);
   writer.unsigned64(index.lastRecordLsn);
   return writer.finish();
@@ -128,9 +122,7 @@ function decodeSegment(
     },
     startLsn: lsn(reader.unsigned64()),
     segmentBytes: reader.unsigned(),
-    walSha256: Buffer.from(reader.raw(SHA256_BYTES)),
     objectBytes: reader.unsigned(),
-    objectSha256: Buffer.from(reader.raw(SHA256_BYTES)),
     nextRecordLsn: lsn(reader.unsigned64()),
     lastRecordLsn: lsn(reader.unsigned64()),
   };

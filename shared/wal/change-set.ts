@@ -27,8 +27,10 @@ export interface ChangeSet {
   readonly nextRecordLsn: Lsn;
   /** Start of the last record that ends at or before `endLsn`; NO_LSN if none is known since the stream began. */
   readonly lastRecordLsn: Lsn;
-  /** One independent zstd frame. */
+  /** One independent zstd frame. Whoever made it has decompressed it again and found the run's bytes in it. */
   readonly frame: Buffer;
+  /** Of the frame, taken by whoever made it: what is stored is what was found to be right. */
+  readonly frameCrc32: number;
   /** SHA-256 of the uncompressed bytes, 32 bytes. */
   readonly contentSha256: Buffer;
   /** Of the records that end in (startLsn, endLsn], in order. */

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { CompressedFrame } from '../../shared/compression/zstd-pool.ts';
 import { advanceLsn, lsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { ChangeSet } from '../../shared/wal/change-set.ts';
 
@@ -52,18 +54,22 @@ export function madeChangeSet(
     endLsn: end,
     nextRecordLsn: lsn((end / 64n) * 64n),
     lastRecordLsn: end < 64n ? NO_LSN : advanceLsn(lsn((end / 64n - 1n) * 64n), 0),
-    frame: storedFrame(content),
-    contentSha256: createHash('sha256').update(content).digest(),
+    ...compressed(content),
     events: [],
     changedBlocks: Buffer.alloc(0),
     clocks: [],
   };
 }
 
+function compressed(content: Buffer): CompressedFrame {
+  const frame = storedFrame(content);
+  return { frame, contentSha256: createHash('sha256').update(content).digest(), frameCrc32: crc32(frame) };
+}
+
 /** Stands in for a ZstdPool where frames are {@link storedFrame}s. */
 export const storedCodec = {
-  async compress(content: Buffer): Promise<{ frame: Buffer; contentSha256: Buffer }> {
-    return { frame: storedFrame(content), contentSha256: createHash('sha256').update(content).digest() };
+  async compress(content: Buffer): Promise<CompressedFrame> {
+    return compressed(content);
   },
   async decompress(frame: Buffer, contentBytes: number): Promise<Buffer> {
     const blocks: Buffer[] = [];

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { BackupService, type BackupSummary } from '../../coordinator/backups/backup-service.ts';
@@ -134,6 +135,7 @@ export class NodeCopy {
           changedBlocks: Buffer.alloc(0),
           clocks: Buffer.alloc(0),
           frame,
+          frameCrc32: crc32(frame),
         }),
       );
     }

@@ -75,6 +75,23 @@ for (const [name, load] of implementations) {
       assert.ok(zstd.decompress(frame, content.byteLength).equals(content));
     });
 
+    it('tells a frame that holds a content from every other one', () => {
+      const content = sample(200_000);
+      const frame = zstd.compress(content, 1);
+      assert.equal(zstd.holds(frame, content), true);
+      assert.equal(zstd.holds(frame, content.subarray(1)), false);
+      assert.equal(zstd.holds(frame.subarray(0, frame.byteLength - 1), content), false);
+      const other = Buffer.from(content);
+      other[199_999] = (other[199_999] ?? 0) ^ 1;
+      assert.equal(zstd.holds(frame, other), false);
+      // In bytes that do not compress, a flipped bit is seen by nobody but who compares.
+      const random = randomBytes(5000);
+      const stored = zstd.compress(random, 1);
+      stored[2000] = (stored[2000] ?? 0) ^ 1;
+      assert.equal(zstd.decompress(stored, 5000).byteLength, 5000);
+      assert.equal(zstd.holds(stored, random), false);
+    });
+
     it('makes independent frames, whatever came before', () => {
       const small = sample(100);
       const alone = zstd.compress(small, 1);

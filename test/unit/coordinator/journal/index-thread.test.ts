@@ -8,7 +8,7 @@ import { localIndexer } from '../../../../coordinator/journal/segment-indexer.ts
 import { toJournalEntry } from '../../../../coordinator/journal/change-set-entry.ts';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
 import { encodeJournalEntry } from '../../../../shared/wal-index/journal-entry.ts';
-import { madeChangeSet, storedCodec } from '../../../support/made-wal.ts';
+import { madeChangeSet } from '../../../support/made-wal.ts';
 import { rejectsWithCode } from '../../../support/rejects-with-code.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
@@ -53,7 +53,7 @@ describe('IndexThread', () => {
   it('makes the same index as this thread would', async () => {
     const segment = segmentIn('whole');
     const [first, second] = await Promise.all([thread.index(segment), thread.index(segment)]);
-    assert.deepEqual(first, await localIndexer(storedCodec).index(segment));
+    assert.deepEqual(first, await localIndexer.index(segment));
     assert.deepEqual(second, first);
   });
 

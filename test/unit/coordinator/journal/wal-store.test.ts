@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { cp, mkdtemp, open, readFile, readdir, rm, stat, truncate, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -185,13 +184,10 @@ describe('the WAL store', () => {
       indexes.map(({ events }) => events.length),
       [3, 0, 0, 0],
     );
-    for (const { stream, startLsn, walSha256, objectSha256, objectBytes, frames } of indexes) {
-      const wal = madeWal(startLsn, lsn(startLsn + BigInt(SEGMENT_BYTES)));
-      assert.deepEqual(walSha256, createHash('sha256').update(wal).digest());
+    for (const { stream, startLsn, objectBytes, frames } of indexes) {
       const name = segmentName(stream.timeline, startLsn, SEGMENT_BYTES);
       const object = await readFile(join(place.path, walSegmentPath(stream, name)));
       assert.equal(objectBytes, object.length);
-      assert.deepEqual(objectSha256, createHash('sha256').update(object).digest());
       const frame = frames[3] ?? assert.fail();
       const content = object.subarray(frame.offsetBytes, frame.offsetBytes + frame.frameBytes);
       assert.deepEqual(
@@ -303,6 +299,18 @@ describe('the WAL store', () => {
       hasCode('TM-REPO-006'),
     );
     assert.equal(store.position(STREAM)?.durableLsn, end + 20_000n);
+  });
+
+  it('refuses a frame that is not the one that was made', async () => {
+    const store = await place.open();
+    const sound = madeChangeSet(START, START + 10_000n);
+    for (const at of [0, 5000, sound.frame.length - 1]) {
+      const frame = Buffer.from(sound.frame);
+      frame[at] = (frame[at] ?? 0) ^ 4;
+      await assert.rejects(store.append(STREAM, SEGMENT_BYTES, { ...sound, frame }), hasCode('TM-WAL-002'));
+    }
+    await appendAll(store, [sound]);
+    assert.deepEqual(await readWal(store, NO_LSN, lsn(START + 10_000n)), madeWal(lsn(START), lsn(START + 10_000n)));
   });
 
   it('calls its listeners once for every byte, in order, when it is durable', async () => {

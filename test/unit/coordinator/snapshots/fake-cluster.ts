@@ -104,6 +104,7 @@ export class FakeCluster implements WalSource {
       nextRecordLsn: node.insertLsn,
       lastRecordLsn: last.lsn,
       frame: Buffer.alloc(0),
+      frameCrc32: 0,
       contentSha256: Buffer.alloc(32),
       events: node.unsent.flatMap(({ event }) => (event === null ? [] : [event])),
       changedBlocks: Buffer.alloc(0),

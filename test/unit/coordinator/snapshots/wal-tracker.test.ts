@@ -51,6 +51,7 @@ class MadeWal implements WalSource {
       nextRecordLsn: lsn(BigInt(endLsn)),
       lastRecordLsn: lsn(BigInt(endLsn) - RECORD_BYTES),
       frame: Buffer.alloc(0),
+      frameCrc32: 0,
       contentSha256: Buffer.alloc(32),
       events,
       changedBlocks: Buffer.alloc(0),

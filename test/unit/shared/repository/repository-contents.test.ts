@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { crc32 } from 'node:zlib';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { NO_LSN, lsn } from '../../../../shared/postgres/lsn.ts';
 import { readContents } from '../../../../shared/repository/repository-contents.ts';
@@ -22,6 +23,7 @@ const content = Buffer.concat(
     changedBlocks: Buffer.alloc(0),
     clocks: Buffer.alloc(0),
     frame: Buffer.from('not looked into'),
+    frameCrc32: crc32('not looked into'),
   }),
 );
 

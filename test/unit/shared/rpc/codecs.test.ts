@@ -20,6 +20,7 @@ const changeSet: ChangeSet = {
   nextRecordLsn: lsn(0xffff_ffff_ff00_1ff8n),
   lastRecordLsn: NO_LSN,
   frame: Buffer.from('frame'),
+  frameCrc32: 0xffff_fffe,
   contentSha256: Buffer.alloc(32, 7),
   events: [
     {

@@ -8,6 +8,7 @@ import type { FrameDecompressor } from '../../../../shared/repository/backup-man
 import { snapshotPath } from '../../../../shared/repository/layout.ts';
 import { encodeSnapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import type { Finding } from '../../../../shared/verification/finding.ts';
+import { decodeSegmentIndex, encodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
 import { verifyRepository } from '../../../../shared/verification/verify-repository.ts';
 import { BACKUP_ID, makeCopy, SNAPSHOT_ID, snapshotAt, type MadeCopy } from './made-copy.ts';
 
@@ -111,6 +112,15 @@ describe('a bare repository', () => {
         assert.equal(findings.length === 0, sound, `${part} ${cut ? 'cut' : 'gone'}: ${JSON.stringify(findings)}`);
       }
     }
+  });
+
+  it('is found damaged when a segment holds other frames than its index names', async () => {
+    const copy = makeCopy();
+    const [path = ''] = pathsOf(copy, '0000000010.idx');
+    const index = decodeSegmentIndex(copy.objects.get(path) ?? assert.fail());
+    const frames = index.frames.map((frame, at) => (at === 2 ? { ...frame, contentSha256: Buffer.alloc(32) } : frame));
+    copy.objects.set(path, encodeSegmentIndex({ ...index, frames }));
+    assert.match((await verify(copy))[0]?.problem ?? '', /its frames are not those that its index names/);
   });
 
   it('says which WAL is missing', async () => {

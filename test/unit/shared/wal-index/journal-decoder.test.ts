@@ -57,6 +57,7 @@ describe('the journal decoder', () => {
               changedBlocks,
               clocks,
               frame,
+              frameCrc32,
             }) => ({
               segmentBytes,
               timeline,
@@ -69,6 +70,7 @@ describe('the journal decoder', () => {
               changedBlocks,
               clocks,
               frame,
+              frameCrc32,
             }),
           ),
         );

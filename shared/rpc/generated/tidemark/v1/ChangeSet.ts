@@ -14,6 +14,7 @@ export interface ChangeSet {
   'events'?: (Buffer | Uint8Array | string);
   'changedBlocks'?: (Buffer | Uint8Array | string);
   'clocks'?: (_tidemark_v1_ClockReading)[];
+  'frameCrc32'?: (number);
 }
 
 export interface ChangeSet__Output {
@@ -27,4 +28,5 @@ export interface ChangeSet__Output {
   'events': (Buffer);
   'changedBlocks': (Buffer);
   'clocks': (_tidemark_v1_ClockReading__Output)[];
+  'frameCrc32': (number);
 }
