@@ -8,10 +8,10 @@ import { isErrno, syncDirectory } from '../../shared/repository/posix-paths.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import {
   applyEvents,
-  listOpenBranches,
-  NO_OPEN_BRANCHES,
-  type OpenBranches,
-} from '../../shared/wal-index/open-branches.ts';
+  listOpen,
+  NOTHING_OPEN,
+  type OpenTransactions,
+} from '../../shared/wal-index/open-transactions.ts';
 import { decodeSegmentIndex, type SegmentIndex } from '../../shared/wal-index/segment-index.ts';
 import { hasEntriesAtMost, readEntries } from './entry-reader.ts';
 import { mergeFrames } from './merge-frames.ts';
@@ -40,7 +40,7 @@ export class SegmentFinisher {
   readonly #context: StreamContext;
   readonly #queues = new Map<string, Queue>();
   /** The branches that are open at the end of the last segment that was finished. */
-  readonly #carried = new WeakMap<WalStream, { readonly lsn: Lsn; readonly open: OpenBranches }>();
+  readonly #carried = new WeakMap<WalStream, { readonly lsn: Lsn; readonly open: OpenTransactions }>();
 
   constructor(context: StreamContext) {
     this.#context = context;
@@ -141,7 +141,7 @@ export class SegmentFinisher {
     const path = walIndexPath(stream.stream, name);
     let index: SegmentIndex;
     if ((await repository.stat(path)) === null) {
-      const openBranches = listOpenBranches(await this.#openAt(stream, startLsn));
+      const openBranches = listOpen(await this.#openAt(stream, startLsn));
       const object = join(root, walSegmentPath(stream.stream, name));
       const segment = {
         stream: stream.stream,
@@ -166,13 +166,13 @@ export class SegmentFinisher {
    * What is open where a segment starts: carried from the one before, or read from its index. Nothing where a run begins: what is open
    * there comes as its first events.
    */
-  async #openAt(stream: WalStream, startLsn: Lsn): Promise<OpenBranches> {
+  async #openAt(stream: WalStream, startLsn: Lsn): Promise<OpenTransactions> {
     const carried = this.#carried.get(stream);
     if (carried?.lsn === startLsn) return carried.open;
     if (startLsn <= stream.position.firstLsn) {
       // A timeline begins with what was open on the one that it left.
       const before = await this.#context.runBefore(stream.stream, startLsn);
-      return before === null ? NO_OPEN_BRANCHES : this.#openAt(before, startLsn);
+      return before === null ? NOTHING_OPEN : this.#openAt(before, startLsn);
     }
     const before = segmentStart((startLsn - 1n) as Lsn, stream.segmentBytes);
     await this.#index(stream, before);
@@ -180,8 +180,8 @@ export class SegmentFinisher {
   }
 }
 
-function openOf({ openBranches }: SegmentIndex): OpenBranches {
-  return applyEvents(NO_OPEN_BRANCHES, openBranches);
+function openOf({ openBranches }: SegmentIndex): OpenTransactions {
+  return applyEvents(NOTHING_OPEN, openBranches);
 }
 
 function segmentNameAt(stream: WalStream, startLsn: Lsn): string {

@@ -1,10 +1,11 @@
 import { assert } from '../../shared/errors/assert.ts';
 import { BranchHistory } from '../../shared/cuts/branch-history.ts';
+import type { CarriedDecisions } from '../../shared/cuts/carried-decisions.ts';
 import type { RecordPosition } from '../../shared/cuts/cut.ts';
 import { lsn, maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { InDoubtDecision, SnapshotNode } from '../../shared/repository/snapshot-manifest.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
-import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
+import { endsTransaction, type TransactionEvent } from '../../shared/wal/transaction-event.ts';
 
 interface EventMark {
   readonly lsn: Lsn;
@@ -62,9 +63,9 @@ export class NodeTracker {
   }
 
   /** Goes on from a snapshot's cut instead of from the stream's beginning. */
-  startAtSnapshot(position: SnapshotNode, inDoubt: readonly InDoubtDecision[]): void {
+  startAtSnapshot(position: SnapshotNode, inDoubt: readonly InDoubtDecision[], carried: CarriedDecisions): void {
     assert(this.#readLsn === NO_LSN, 'a tracker starts once');
-    this.history.startAtSnapshot(inDoubt, position.sampledLsn);
+    this.history.startAtSnapshot(inDoubt, position.sampledLsn, carried);
     this.#startLsn = position.targetLsn;
     this.#seenLsn = position.targetLsn;
     this.#lastRecordLsn = position.targetLsn;
@@ -194,8 +195,10 @@ export class NodeTracker {
       return;
     }
     this.#seenLsn = event.lsn;
-    if (this.#collecting) {
-      this.#events.push({ lsn: event.lsn, previousLsn: event.previousLsn, end: event.kind !== 'prepare' });
+    const end = endsTransaction(event);
+    // Rows and restarts change nothing of what a cut holds, wherever it lies between them.
+    if (this.#collecting && (end || event.kind === 'prepare')) {
+      this.#events.push({ lsn: event.lsn, previousLsn: event.previousLsn, end });
     }
   }
 }

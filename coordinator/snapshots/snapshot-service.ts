@@ -293,6 +293,7 @@ export class SnapshotService implements LeaderDuty {
         term: term.leadership.term,
         nodes: draft.nodes,
         inDoubt: draft.cut.inDoubt,
+        ...(draft.cut.openDecisions.length === 0 ? {} : { openDecisions: draft.cut.openDecisions }),
         broken: [...term.brokenToReport, ...draft.cut.broken].slice(0, BROKEN_MAX),
       };
       if (complete) {
@@ -377,8 +378,8 @@ export class SnapshotService implements LeaderDuty {
         wishPosition,
         decidedByLsn: vector?.second.insertLsn ?? wishLsn,
         readLsn: known.readLsn,
-        branches: [...known.history.branches()],
-        orphans: known.history.orphans(),
+        silent: vector === undefined,
+        ...known.history.forCut(),
       });
     }
     const corrections = new Map(sampled.map((node) => [node.node, node.clock.offsetUs]));
@@ -404,6 +405,7 @@ export class SnapshotService implements LeaderDuty {
         sampledLsn: vector?.second.insertLsn ?? position.walEndLsn,
         sampled: vector !== undefined,
         ...(vector === undefined ? {} : { clock: vector.clock }),
+        ...(known.history.originates.size === 0 ? {} : { originates: [...known.history.originates] }),
       };
     });
     await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));

@@ -4,6 +4,8 @@ import { formatLsn, minLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.t
 import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import type { Branch } from '../../shared/cuts/branch.ts';
 import { FIRST_BARRIER } from '../../shared/cuts/branch-history.ts';
+import { carriedDecisions } from '../../shared/cuts/carried-decisions.ts';
+import type { Decision } from '../../shared/cuts/decision.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { WalSource } from '../journal/wal-positions.ts';
@@ -108,7 +110,7 @@ export class WalTracker {
   }
 
   /** Forgets what no later cut asks for. */
-  settle(branches: ReadonlySet<Branch>): void {
+  settle(branches: ReadonlySet<Branch | Decision>): void {
     for (const tracker of this.#nodes.values()) {
       tracker.history.drop(branches);
     }
@@ -162,7 +164,7 @@ export class WalTracker {
     const tracker = new NodeTracker({ ...stream, timeline }, position.segmentBytes);
     if (startFrom !== null && start !== undefined) {
       const inDoubt = startFrom.inDoubt.filter((branch) => branch.node === stream.node);
-      tracker.startAtSnapshot(start, inDoubt);
+      tracker.startAtSnapshot(start, inDoubt, carriedDecisions(startFrom, stream.node));
     }
     await this.#goOver(tracker, stream, signal);
     this.#nodes.set(stream.node, tracker);

@@ -2,6 +2,10 @@ import { NO_LSN, maxLsn, type Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
+import type { CarriedDecisions } from './carried-decisions.ts';
+import type { CutNode } from './cut.ts';
+import type { Decision } from './decision.ts';
+import { DecisionHistory } from './decision-history.ts';
 
 type GrowingBranch = { -readonly [Key in keyof Branch]: Branch[Key] };
 
@@ -12,7 +16,7 @@ const SNAPSHOT_BARRIER = 1;
 export const FIRST_BARRIER = 2;
 
 /**
- * The branches of one node, built from its transaction events in the order of its WAL. Every branch that was seen is there
+ * The branches and decisions of one node, built from its transaction events in the order of its WAL. Every branch that was seen is there
  * until it is dropped; an open one is never dropped. An xid names one open branch at most, so a branch that is seeded
  * again, or read again, is not doubled.
  */
@@ -21,6 +25,7 @@ export class BranchHistory {
   #timeline: number;
   readonly #open = new Map<number, GrowingBranch>();
   #finished: GrowingBranch[] = [];
+  readonly #decisions: DecisionHistory;
   #orphans: OrphanCommit[] = [];
   #reportOrphans = false;
   /** Start of the last record that ended a branch which was dropped. */
@@ -30,13 +35,17 @@ export class BranchHistory {
   constructor(node: string, timeline: number) {
     this.#node = node;
     this.#timeline = timeline;
+    this.#decisions = new DecisionHistory(node);
   }
 
   /**
    * Begins at a snapshot's cut: what is in doubt there is what is open.
    * @param sampledLsn the node's position sampled after everything in that cut was written
    */
-  startAtSnapshot(inDoubt: readonly InDoubtDecision[], sampledLsn: Lsn): void {
+  startAtSnapshot(inDoubt: readonly InDoubtDecision[], sampledLsn: Lsn, carried?: CarriedDecisions): void {
+    if (carried !== undefined) {
+      this.#decisions.start(carried.open, carried.originates);
+    }
     for (const branch of inDoubt) {
       this.#open.set(branch.xid, {
         node: this.#node,
@@ -61,11 +70,12 @@ export class BranchHistory {
 
   /** Whether a branch was dropped that would be open again if the node went on on another timeline from `forkLsn`. */
   forgetsAfter(forkLsn: Lsn): boolean {
-    return this.#forgottenLsn >= forkLsn;
+    return maxLsn(this.#forgottenLsn, this.#decisions.forgottenLsn) >= forkLsn;
   }
 
-  /** Takes the next event. Ordinary commits and aborts are no branches' business and change nothing. */
+  /** Takes the next event. Ordinary commits and aborts are no branches' business; some of them decide over branches elsewhere. */
   apply(event: TransactionEvent): void {
+    this.#decisions.apply(event, (xid) => this.#open.has(xid), this.#barrierBefore(event.lsn));
     switch (event.kind) {
       case 'prepare':
         this.#prepare(event);
@@ -76,6 +86,8 @@ export class BranchHistory {
         return;
       case 'commit':
       case 'abort':
+      case 'decision-row':
+      case 'restart':
     }
   }
 
@@ -85,6 +97,7 @@ export class BranchHistory {
    */
   switchTimeline(timeline: number, forkLsn: Lsn): void {
     this.#timeline = timeline;
+    this.#decisions.switchTimeline(forkLsn);
     for (const branch of this.#finished.filter((known) => !known.lost && (known.end?.lsn ?? 0n) >= forkLsn)) {
       branch.end = null;
       branch.endedBeforeBarrier = Infinity;
@@ -110,6 +123,7 @@ export class BranchHistory {
         known.endedBeforeBarrier = number;
       }
     }
+    this.#decisions.markBarrier(number, beforeLsn, afterLsn);
     this.#barrier = { number, afterLsn };
     // What began and ended around the stream's beginning may have been seeded by nobody; from now on a missing PREPARE is news.
     this.#reportOrphans = true;
@@ -120,12 +134,29 @@ export class BranchHistory {
     yield* this.#finished;
   }
 
+  /** Citus's groups whose transactions were seen to be begun on this node. */
+  get originates(): ReadonlySet<string> {
+    return this.#decisions.originates;
+  }
+
   orphans(): readonly OrphanCommit[] {
     return this.#orphans;
   }
 
-  /** Forgets finished and lost branches, and the orphans that were reported. */
-  drop(branches: ReadonlySet<Branch>): void {
+  /** What the cut engine asks of this node's history. */
+  forCut(): Pick<CutNode, 'branches' | 'orphans' | 'decisions' | 'openDecisions' | 'originates'> {
+    return {
+      branches: [...this.branches()],
+      orphans: this.#orphans,
+      decisions: this.#decisions.decisions,
+      openDecisions: (limitLsn) => this.#decisions.openAt(limitLsn),
+      originates: this.#decisions.originates,
+    };
+  }
+
+  /** Forgets finished and lost branches, decisions, and the orphans that were reported. */
+  drop(branches: ReadonlySet<Branch | Decision>): void {
+    this.#decisions.drop(branches);
     for (const branch of this.#finished) {
       if (branches.has(branch) && !branch.lost) {
         this.#forgottenLsn = maxLsn(this.#forgottenLsn, branch.end?.lsn ?? NO_LSN);
@@ -133,6 +164,10 @@ export class BranchHistory {
     }
     this.#finished = this.#finished.filter((branch) => !branches.has(branch));
     this.#orphans = [];
+  }
+
+  #barrierBefore(position: Lsn): number {
+    return this.#barrier !== null && position >= this.#barrier.afterLsn ? this.#barrier.number : 0;
   }
 
   #prepare(event: TransactionEvent): void {
@@ -159,10 +194,7 @@ export class BranchHistory {
       prepareLsn: event.lsn,
       preparedAtUs: event.timeUs,
       seeded: event.seeded === true,
-      preparedAfterBarrier:
-        event.seeded !== true && this.#barrier !== null && event.lsn >= this.#barrier.afterLsn
-          ? this.#barrier.number
-          : 0,
+      preparedAfterBarrier: event.seeded === true ? 0 : this.#barrierBefore(event.lsn),
       endedBeforeBarrier: Infinity,
       end: null,
       lost: false,

@@ -1,12 +1,14 @@
 import { assert } from '../errors/assert.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
+import { parseCitusGid } from '../postgres/citus-gid.ts';
 import { formatLsn, type Lsn } from '../postgres/lsn.ts';
 import type { BrokenTransaction, InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
 import type { BranchMatcher } from './branch-matcher.ts';
-import { closureViolations, greatestClosedCut, isEnded } from './closed-cut.ts';
-import { groupBranches, type ClockCorrections } from './distributed-transaction.ts';
-import { findBroken, resolveInDoubt } from './resolution.ts';
+import { closureViolations, greatestClosedCut, isCommitted, isDecided, isEnded, type CutLimits } from './closed-cut.ts';
+import type { Decision, OpenDecision } from './decision.ts';
+import { groupBranches, type ClockCorrections, type DistributedTransaction } from './distributed-transaction.ts';
+import { findBroken, resolveInDoubt, type DecisionSought } from './resolution.ts';
 
 /** A position in a node's WAL as a recovery needs it. */
 export interface RecordPosition {
@@ -30,6 +32,14 @@ export interface CutNode {
   /** Every branch that is not known to be finished together with its whole transaction below an earlier closed cut. */
   readonly branches: readonly Branch[];
   readonly orphans: readonly OrphanCommit[];
+  /** Decisions of transactions that are not known to be finished; left out: there are none. */
+  readonly decisions?: readonly Decision[];
+  /** Rows of transactions that have not committed before the given position. */
+  readonly openDecisions?: (limitLsn: Lsn) => readonly OpenDecision[];
+  /** Citus's groups whose transactions are begun on this node. */
+  readonly originates?: ReadonlySet<string>;
+  /** It did not answer: what it wrote after `readLsn`, before the others were sampled, is not known. */
+  readonly silent?: boolean;
 }
 
 /** One node's place in a closed cut. */
@@ -45,8 +55,10 @@ export interface Cut {
   readonly atWish: boolean;
   readonly inDoubt: readonly InDoubtDecision[];
   readonly broken: readonly BrokenTransaction[];
-  /** Branches whose transactions are finished as a whole in this cut: no later cut asks for them. */
-  readonly settled: ReadonlySet<Branch>;
+  /** Branches and decisions whose transactions are finished as a whole in this cut: no later cut asks for them. */
+  readonly settled: ReadonlySet<Branch | Decision>;
+  /** Rows in the cut whose transactions are not finished in it: where reading goes on from this cut, they have to be known. */
+  readonly openDecisions: readonly OpenDecision[];
 }
 
 /**
@@ -70,6 +82,7 @@ export function computeCut(
     nodes.flatMap((node) => node.branches),
     matchers,
     corrections,
+    nodes.flatMap((node) => node.decisions ?? []),
   );
   const limits = greatestClosedCut(transactions, new Map(nodes.map((node) => [node.node, node.wishLsn])));
   assert(closureViolations(transactions, limits).length === 0, 'a computed cut is closed');
@@ -81,12 +94,54 @@ export function computeCut(
     broken: findBroken(
       transactions,
       nodes.flatMap((node) => node.orphans),
+      decisionSoughtIn(nodes, limits),
     ),
-    settled: new Set(
-      transactions
-        .filter(({ branches }) => branches.every((branch) => branch.lost || isEnded(branch, limits)))
-        .flatMap(({ branches }) => branches),
-    ),
+    settled: settledIn(nodes, transactions, limits),
+    openDecisions: positions.flatMap(({ limitLsn }, index) => nodes[index]?.openDecisions?.(limitLsn) ?? []),
+  };
+}
+
+function settledIn(
+  nodes: readonly CutNode[],
+  transactions: readonly DistributedTransaction[],
+  limits: CutLimits,
+): Set<Branch | Decision> {
+  const settled = new Set<Branch | Decision>();
+  const open = new Set<Decision>();
+  for (const { branches, decision } of transactions) {
+    const decided = decision === null || isDecided(decision, limits);
+    if (decided && branches.every((branch) => branch.lost || isEnded(branch, limits))) {
+      for (const branch of branches) {
+        settled.add(branch);
+      }
+    } else if (decision !== null) {
+      open.add(decision);
+    }
+  }
+  // One that no matcher asks for has no transaction here.
+  for (const decision of nodes.flatMap((node) => node.decisions ?? [])) {
+    if (!open.has(decision) && isDecided(decision, limits)) {
+      settled.add(decision);
+    }
+  }
+  return settled;
+}
+
+/**
+ * A COMMIT PREPARED in the cut follows its decision in real time, so that every node's WAL up to `decidedByLsn` holds the
+ * decision, unless it was lost. It is missed for another reason where its node is not known or did not answer, or where the
+ * branch was prepared before a first collect was complete: then the rows may lie before what was read.
+ */
+function decisionSoughtIn(nodes: readonly CutNode[], limits: CutLimits): DecisionSought {
+  return (branch) => {
+    const group = parseCitusGid(branch.gid)?.originatorGroup;
+    if (group === undefined || branch.preparedAfterBarrier === 0 || !isCommitted(branch, limits)) {
+      return null;
+    }
+    const originators = nodes.filter((node) => node.originates?.has(group) === true);
+    return originators.some(({ silent }) => silent === true)
+      ? null
+      : originators.map(({ node }) => node).join(' and ') || null;
   };
 }
 
@@ -94,8 +149,10 @@ function positionOf(node: CutNode, limitLsn: Lsn): CutNodePosition {
   if (limitLsn === node.wishLsn) {
     return { node: node.node, limitLsn, ...node.wishPosition };
   }
-  // A limit below the wish is where a branch's commit starts.
-  const end = node.branches.find((branch) => !branch.lost && branch.end?.lsn === limitLsn)?.end;
-  assert(end !== undefined && end !== null, 'a cut is shrunk to the start of a commit');
+  // A limit below the wish is where a branch's commit or a decision starts.
+  const end =
+    node.branches.find((branch) => !branch.lost && branch.end?.lsn === limitLsn)?.end ??
+    node.decisions?.find((decision) => decision.lsn === limitLsn);
+  assert(end !== undefined, 'a cut is shrunk to the start of a commit');
   return { node: node.node, limitLsn, targetLsn: end.previousLsn, walEndLsn: limitLsn };
 }

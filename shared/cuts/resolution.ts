@@ -1,16 +1,18 @@
 import type { BrokenTransaction, BrokenBranchState, InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
-import { isCommitted, isEnded, isPrepared, type CutLimits } from './closed-cut.ts';
+import { isCommitted, isDecided, isEnded, isPrepared, type CutLimits } from './closed-cut.ts';
 import type { DistributedTransaction } from './distributed-transaction.ts';
 
 /**
  * How a restore finishes every branch that is prepared and unfinished at the cut: as its transaction was finished, which is
- * committed if and only if a commit of one of its branches is in the cut (or was in an earlier snapshot's).
+ * committed if and only if its decision or a commit of one of its branches is in the cut (or was in an earlier snapshot's).
  */
 export function resolveInDoubt(transactions: readonly DistributedTransaction[], limits: CutLimits): InDoubtDecision[] {
   const decisions: InDoubtDecision[] = [];
-  for (const { branches } of transactions) {
-    const committed = branches.some((branch) => branch.decidedCommit || isCommitted(branch, limits));
+  for (const { branches, decision } of transactions) {
+    const committed =
+      (decision !== null && isDecided(decision, limits)) ||
+      branches.some((branch) => branch.decidedCommit || isCommitted(branch, limits));
     for (const branch of branches) {
       if (isPrepared(branch, limits) && !isEnded(branch, limits)) {
         decisions.push({
@@ -30,18 +32,23 @@ export function resolveInDoubt(transactions: readonly DistributedTransaction[], 
   );
 }
 
+/** Says where the decision of a committed branch would have been found, if there had been one; null if it may be unknown for another reason. */
+export type DecisionSought = (branch: Branch) => string | null;
+
 /** Transactions that can never be whole, judged by everything that was read. */
 export function findBroken(
   transactions: readonly DistributedTransaction[],
   orphans: readonly OrphanCommit[],
+  decisionSought: DecisionSought,
 ): BrokenTransaction[] {
   const broken: BrokenTransaction[] = [];
-  for (const { branches } of transactions) {
-    const reason = brokenReason(branches);
-    if (reason !== null) {
+  for (const transaction of transactions) {
+    const { branches } = transaction;
+    const reasons = brokenReasons(transaction, decisionSought);
+    if (reasons.length > 0) {
       broken.push({
         gid: branches[0]?.gid ?? '',
-        reason,
+        reason: reasons.join(', and '),
         branches: branches.map((branch) => ({ node: branch.node, xid: branch.xid, state: stateOf(branch) })),
       });
     }
@@ -56,19 +63,32 @@ export function findBroken(
   return broken;
 }
 
-function brokenReason(branches: readonly Branch[]): string | null {
-  const committed = branches.find((branch) => !branch.lost && (branch.end?.kind === 'commit' || branch.decidedCommit));
-  if (committed === undefined) {
-    return null;
-  }
+function brokenReasons(
+  { branches, decision, decidedByRows }: DistributedTransaction,
+  decisionSought: DecisionSought,
+): string[] {
+  const commits = branches.filter(({ lost, end, decidedCommit }) => !lost && (end?.kind === 'commit' || decidedCommit));
   const rolledBack = branches.find((branch) => !branch.lost && branch.end?.kind === 'rollback');
-  if (rolledBack !== undefined) {
-    return `committed on ${committed.node} and rolled back on ${rolledBack.node}`;
-  }
   const lost = branches.find((branch) => branch.lost);
-  return lost === undefined
-    ? null
-    : `committed on ${committed.node}, and its branch on ${lost.node} was lost by a failover`;
+  const where = commits[0]?.node ?? decision?.node;
+  if (where === undefined) {
+    return [];
+  }
+  const reasons: string[] = [];
+  if (rolledBack !== undefined) {
+    reasons.push(`${commits.length > 0 ? 'committed' : 'decided'} on ${where} and rolled back on ${rolledBack.node}`);
+  } else if (lost !== undefined) {
+    reasons.push(`committed on ${where}, and its branch on ${lost.node} was lost by a failover`);
+  }
+  const undecided =
+    decidedByRows && decision === null && commits.every(({ decidedCommit }) => !decidedCommit)
+      ? commits.map(decisionSought).find((node) => node !== null)
+      : undefined;
+  if (undecided !== undefined) {
+    const at = reasons.length === 0 ? `committed on ${where}, and ` : '';
+    reasons.push(`${at}its decision is not in the WAL of ${undecided}: a crash lost it`);
+  }
+  return reasons;
 }
 
 function stateOf(branch: Branch): BrokenBranchState {

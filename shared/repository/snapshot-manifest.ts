@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { OpenDecision } from '../cuts/decision.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, parseLsn, type Lsn } from '../postgres/lsn.ts';
 import { checkName } from './layout.ts';
@@ -28,6 +29,8 @@ export interface SnapshotNode {
   readonly sampled: boolean;
   /** The node's clock when `sampledLsn` was read, beside the clock of the manifest's coordinator in its term. */
   readonly clock?: SnapshotClock;
+  /** Citus's groups whose transactions were seen to be begun on this node. */
+  readonly originates?: readonly string[];
 }
 
 /** See ClockReading: the position is the node's `sampledLsn`. */
@@ -78,6 +81,11 @@ export interface Snapshot {
   readonly term: bigint;
   readonly nodes: readonly SnapshotNode[];
   readonly inDoubt: readonly InDoubtDecision[];
+  /**
+   * Rows in the cut that decide over branches, of transactions that run on behind it. A restore has no use for them; the next cut has: the
+   * commits that they wait for lie behind this one.
+   */
+  readonly openDecisions?: readonly OpenDecision[];
   readonly broken: readonly BrokenTransaction[];
 }
 
@@ -113,6 +121,7 @@ const manifestSchema = z.object({
       sampledLsn: lsnText,
       sampled: z.boolean(),
       clock: z.object({ nodeTimeUs: decimal, offsetUs: signedDecimal, uncertaintyUs: decimal }).optional(),
+      originates: z.array(z.string()).optional(),
     }),
   ),
   inDoubt: z.array(
@@ -126,6 +135,15 @@ const manifestSchema = z.object({
       decision: z.enum(['commit', 'rollback']),
     }),
   ),
+  openDecisions: z
+    .array(
+      z.object({
+        node: name,
+        xid,
+        rows: z.array(z.object({ gid: z.string().min(1).max(200), databaseOid: oid, lsn: lsnText })),
+      }),
+    )
+    .optional(),
   broken: z.array(
     z.object({
       gid: z.string(),
@@ -148,8 +166,9 @@ export function encodeSnapshot(snapshot: Snapshot): Buffer {
     cluster: snapshot.cluster,
     coordinatorId: snapshot.coordinatorId,
     term: snapshot.term.toString(),
-    nodes: snapshot.nodes.map(({ clock, ...node }) => ({
+    nodes: snapshot.nodes.map(({ clock, originates, ...node }) => ({
       ...node,
+      ...(originates === undefined || originates.length === 0 ? {} : { originates: [...originates] }),
       targetLsn: formatLsn(node.targetLsn),
       walEndLsn: formatLsn(node.walEndLsn),
       sampledLsn: formatLsn(node.sampledLsn),
@@ -168,9 +187,16 @@ export function encodeSnapshot(snapshot: Snapshot): Buffer {
       prepareLsn: formatLsn(branch.prepareLsn),
       preparedAtUs: branch.preparedAtUs.toString(),
     })),
+    ...(snapshot.openDecisions === undefined || snapshot.openDecisions.length === 0
+      ? {}
+      : { openDecisions: snapshot.openDecisions.map(encodeOpenDecision) }),
     broken: snapshot.broken.map((broken) => ({ ...broken, branches: [...broken.branches] })),
   };
   return Buffer.from(`${JSON.stringify(manifestSchema.parse(manifest), null, 1)}\n`);
+}
+
+function encodeOpenDecision({ node, xid, rows }: OpenDecision) {
+  return { node, xid, rows: rows.map((row) => ({ ...row, lsn: formatLsn(row.lsn) })) };
 }
 
 /**
@@ -183,8 +209,9 @@ export function decodeSnapshot(bytes: Uint8Array, source: string): Snapshot {
   if (manifest.class === 'bounded' && manifest.boundUs === undefined) {
     throw new TidemarkError('TM-REPO-003', `${source}: a bounded snapshot without its bound`);
   }
-  const nodes = manifest.nodes.map(({ clock, ...node }): SnapshotNode => ({
+  const nodes = manifest.nodes.map(({ clock, originates, ...node }): SnapshotNode => ({
     ...node,
+    ...(originates === undefined ? {} : { originates }),
     targetLsn: parseLsn(node.targetLsn),
     walEndLsn: parseLsn(node.walEndLsn),
     sampledLsn: parseLsn(node.sampledLsn),
@@ -213,6 +240,10 @@ export function decodeSnapshot(bytes: Uint8Array, source: string): Snapshot {
     }
     return { ...branch, prepareLsn: parseLsn(branch.prepareLsn), preparedAtUs: BigInt(branch.preparedAtUs) };
   });
+  const openDecisions = manifest.openDecisions?.map(({ rows, ...decision }) => ({
+    ...decision,
+    rows: rows.map((row) => ({ ...row, lsn: parseLsn(row.lsn) })),
+  }));
   return {
     id: manifest.id,
     timeUs: BigInt(manifest.timeUs),
@@ -224,6 +255,7 @@ export function decodeSnapshot(bytes: Uint8Array, source: string): Snapshot {
     term: BigInt(manifest.term),
     nodes,
     inDoubt,
+    ...(openDecisions === undefined ? {} : { openDecisions }),
     broken: manifest.broken,
   };
 }

@@ -40,7 +40,7 @@ export interface SegmentIndex {
   readonly frames: readonly SegmentFrame[];
   /** Of the records that end in this segment, in order. */
   readonly events: readonly TransactionEvent[];
-  /** The PREPAREs (seeded ones too) that were unfinished at the segment's start. */
+  /** The PREPAREs (seeded ones too) and decision rows whose transactions were unfinished at the segment's start. */
   readonly openBranches: readonly TransactionEvent[];
   /** The blocks that records change which end in this segment, in their compact form; empty if that is not known. */
   readonly changedBlocks: Buffer;
@@ -195,6 +195,6 @@ function problemOfEvents({ startLsn, events, openBranches }: SegmentIndex, endLs
     if (!inside) return `the event at ${formatLsn(event.lsn)} is not in its place`;
     if (event.seeded !== true) before = event.lsn;
   }
-  const wrong = openBranches.find((branch) => branch.kind !== 'prepare' || branch.lsn >= endLsn);
-  return wrong === undefined ? null : `no branch can be open since ${formatLsn(wrong.lsn)}`;
+  const wrong = openBranches.find(({ kind, lsn }) => (kind !== 'prepare' && kind !== 'decision-row') || lsn >= endLsn);
+  return wrong === undefined ? null : `nothing can be open since ${formatLsn(wrong.lsn)}`;
 }

@@ -8,15 +8,20 @@ import { ByteReader, ByteWriter } from './byte-codec.ts';
  * then for each event a byte of kind and flags and variable-length numbers. Positions, times and xids are
  * written as differences from the event before, so that a plain commit takes about 12 bytes.
  */
-const VERSION = 1;
+const VERSION = 2;
+/** Events of the first kinds only are written as this, so that programs that know no others can read them. */
+const VERSION_FIRST = 1;
+const KINDS_FIRST = 5;
 
-/** The number of a kind is its place here: new kinds go to the end. */
+/** The number of a kind is its place here: new kinds go to the end, with a new version. */
 const KINDS = [
   'commit',
   'abort',
   'prepare',
   'commit-prepared',
   'rollback-prepared',
+  'decision-row',
+  'restart',
 ] as const satisfies readonly TransactionEventKind[];
 
 const KIND_BITS = 0x0f;
@@ -30,7 +35,8 @@ const UINT32_MAX = 0xffff_ffff;
 export function encodeEvents(events: readonly TransactionEvent[]): Buffer {
   if (events.length === 0) return Buffer.alloc(0);
   const writer = new ByteWriter();
-  writer.byte(VERSION);
+  const first = events.every(({ kind }) => KINDS.indexOf(kind) < KINDS_FIRST);
+  writer.byte(first ? VERSION_FIRST : VERSION);
   writer.unsigned(events.length);
   let previous = { lsn: 0n, timeUs: 0n, xid: 0n };
   for (const event of events) {
@@ -67,7 +73,7 @@ export function decodeEvents(buffer: Buffer): TransactionEvent[] {
   if (buffer.length === 0) return [];
   const reader = new ByteReader(buffer, 'transaction events');
   const version = reader.byte();
-  if (version !== VERSION) {
+  if (version < VERSION_FIRST || version > VERSION) {
     throw new TidemarkError('TM-REPO-008', `transaction events have version ${version}, this program knows ${VERSION}`);
   }
   const count = reader.count();

@@ -1,4 +1,4 @@
-import type { TransactionEvent, TransactionEventKind } from './transaction-event.ts';
+import type { TransactionEvent, TransactionRecordKind } from './transaction-event.ts';
 import { readFragments } from './record-fragments.ts';
 
 /**
@@ -6,7 +6,7 @@ import { readFragments } from './record-fragments.ts';
  * PREPARE, TwoPhaseFileHeader in src/backend/access/transam/twophase.c.
  */
 
-const KINDS: ReadonlyMap<number, TransactionEventKind> = new Map([
+const KINDS: ReadonlyMap<number, TransactionRecordKind> = new Map([
   [0x00, 'commit'],
   [0x10, 'prepare'],
   [0x20, 'abort'],
@@ -39,7 +39,9 @@ const GID_BYTES_MAX = 200;
 const EPOCH_DIFFERENCE_US = 946_684_800_000_000n;
 
 /** What one record says, without its position. */
-export type TransactionRecord = Pick<TransactionEvent, 'kind' | 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'>;
+export type TransactionRecord = Pick<TransactionEvent, 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'> & {
+  readonly kind: TransactionRecordKind;
+};
 
 /** A record, and the relations that it drops: tablespace, database and relation, four bytes a number. A PREPARE drops none yet. */
 export interface ReadTransaction {
@@ -110,7 +112,7 @@ function locateGid(data: Buffer, majorVersion: number | null): { gidBytes: numbe
   return only(fitting, 'a PREPARE whose GID cannot be found');
 }
 
-function readEnd(kind: Exclude<TransactionEventKind, 'prepare'>, record: RawRecord, data: Buffer): ReadTransaction {
+function readEnd(kind: Exclude<TransactionRecordKind, 'prepare'>, record: RawRecord, data: Buffer): ReadTransaction {
   // One part's items grew in 18. Where the version is not known, the record's length tells which size it was.
   const hasStatistics = (record.info & INFO_HAS_XINFO) !== 0 && (data.readUInt32LE(8) & XINFO.droppedStatistics) !== 0;
   const sizes =
@@ -130,7 +132,7 @@ function only<T>(readings: readonly T[], otherwise: string): T {
 
 /** Null if the parts do not add up to the record's length. */
 function readEndWith(
-  kind: Exclude<TransactionEventKind, 'prepare'>,
+  kind: Exclude<TransactionRecordKind, 'prepare'>,
   record: RawRecord,
   data: Buffer,
   statisticsBytes: number,

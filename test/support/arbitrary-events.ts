@@ -7,7 +7,15 @@ const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
 
 const transactionEvent: fc.Arbitrary<TransactionEvent> = fc
   .record({
-    kind: fc.constantFrom('commit', 'abort', 'prepare', 'commit-prepared', 'rollback-prepared'),
+    kind: fc.constantFrom(
+      'commit',
+      'abort',
+      'prepare',
+      'commit-prepared',
+      'rollback-prepared',
+      'decision-row',
+      'restart',
+    ),
     lsn: position,
     endLsn: position,
     previousLsn: position,

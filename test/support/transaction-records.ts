@@ -1,4 +1,4 @@
-import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
+import type { TransactionEvent, TransactionRecordKind } from '../../shared/wal/transaction-event.ts';
 import { mainData, type BuiltRecord, type WalBuilder } from './wal-builder.ts';
 
 const TRANSACTION = 1;
@@ -7,7 +7,7 @@ const INFO = { commit: 0x00, prepare: 0x10, abort: 0x20, 'commit-prepared': 0x30
 
 /** What a transaction's record is made of; how many items the parts have that an event does not show. */
 export interface TransactionContent {
-  readonly kind: TransactionEvent['kind'];
+  readonly kind: TransactionRecordKind;
   readonly xid: number;
   readonly timeUs: bigint;
   readonly databaseOid: number;

@@ -7,7 +7,7 @@ import { loadZstd } from '../../../shared/compression/zstd.ts';
 import { formatLsn, lsn, parseLsn, type Lsn } from '../../../shared/postgres/lsn.ts';
 import type { TransactionEvent } from '../../../shared/wal/transaction-event.ts';
 import { WalParser } from '../../../shared/wal/wal-parser.ts';
-import { applyEvents, listOpenBranches, NO_OPEN_BRANCHES } from '../../../shared/wal-index/open-branches.ts';
+import { applyEvents, listOpen, NOTHING_OPEN } from '../../../shared/wal-index/open-transactions.ts';
 
 /** WAL of a real Citus cluster and what is true about it; it lies beside the project, not in it. */
 const CORPUS = path.resolve(fileURLToPath(import.meta.url), '../../../../../../shared/testdata/citus-pg15');
@@ -75,7 +75,7 @@ function defineTests(truth: Truth): void {
           truth.transaction_ends[name],
         );
         assert.deepEqual(
-          listOpenBranches(applyEvents(NO_OPEN_BRANCHES, events)).map(({ gid, xid }) => ({ gid, xid })),
+          listOpen(applyEvents(NOTHING_OPEN, events)).map(({ gid, xid }) => ({ gid, xid })),
           node.prepared_at_end.map(({ gid, xid }) => ({ gid, xid })),
         );
       });
