@@ -19,6 +19,7 @@ import { AgentMetrics } from './metrics/agent-metrics.ts';
 import { InstanceReader } from './postgres/instance-reader.ts';
 import { connectPostgres } from './postgres/postgres-connection.ts';
 import { SqlClient } from './postgres/sql-client.ts';
+import { SynchronousModeReader } from './postgres/synchronous-mode.ts';
 import { Registration } from './registration/registration.ts';
 import { openBackupSource } from './restore/backup-source.ts';
 import { restoreTargetHandlers } from './restore/restore-target-service.ts';
@@ -60,14 +61,20 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
   const server = new RpcServer({ tls: config.tls, insecure: config.insecure });
   const services: Service[] = [];
   let address = config.advertise ?? '';
-  const instance = new InstanceReader(sql, {
+  const synchronous = new SynchronousModeReader(sql, {
+    configured: config.synchronous,
+    slot: config.slot,
+    applicationName: config.postgres.application_name,
+  });
+  const identity = {
     node: config.node,
     instance: config.instance ?? config.node,
     slot: config.slot,
     dataDirectory: config.postgres.data_directory ?? null,
     advertisedAddress: () => address,
     highestTerm: () => terms.highest,
-  });
+  };
+  const instance = new InstanceReader(sql, identity, synchronous);
 
   const problems: string[] = [];
   if (config.metrics.listen !== undefined) {
@@ -89,9 +96,13 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
       slot: config.slot,
       pool,
       levels: { usual: config.wal.compression_level, catchUp: config.wal.catch_up_compression_level },
-      coalesceMs: config.wal.coalesce_ms,
+      // Somebody waits for each piece.
+      coalesceMs: config.synchronous ? 0 : config.wal.coalesce_ms,
+      applicationName: config.postgres.application_name,
+      synchronous: config.synchronous,
       clock: systemClock,
       instance,
+      synchronousMode: synchronous,
       terms,
       observer: agentMetrics,
     });

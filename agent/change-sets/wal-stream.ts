@@ -27,6 +27,10 @@ export interface WalStreamSettings {
   readonly pool: ZstdPool;
   readonly levels: CompressionLevels;
   readonly coalesceMs: number;
+  /** The name of the connection, as a standby too. */
+  readonly applicationName: string;
+  /** Commits may wait for it: what was only received is not told to PostgreSQL as written either. */
+  readonly synchronous: boolean;
   readonly clock: Clock;
 }
 
@@ -117,7 +121,7 @@ export class WalStream {
   static async open(settings: WalStreamSettings, request: WalStreamRequest): Promise<WalStream> {
     const restartLsn = await ensureSlot(settings.sql, settings.slot);
     const first = request.fromLsn === NO_LSN;
-    const connection = await ReplicationConnection.open(settings.postgres, settings.clock);
+    const connection = await ReplicationConnection.open(settings.postgres, settings.applicationName, settings.clock);
     try {
       const identity = await connection.identifySystem();
       if (identity.systemIdentifier !== request.systemIdentifier) {
@@ -316,8 +320,10 @@ export class WalStream {
     }
   }
 
+  /** With `remote_write` a commit waits for what is written; so in synchronous mode that, too, is what was acknowledged. */
   #sendStatus(): void {
-    this.#connection.sendStatus(this.#buffer.endLsn, this.#flush.flushLsn);
+    const { flushLsn } = this.#flush;
+    this.#connection.sendStatus(this.#settings.synchronous ? flushLsn : this.#buffer.endLsn, flushLsn);
   }
 }
 

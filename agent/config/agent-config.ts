@@ -22,6 +22,14 @@ const postgresSchema = z
     password_file: z.string().min(1).optional().describe('a file whose content is the password'),
     database: z.string().min(1).default('postgres').describe('the database for ordinary queries'),
     bin_directory: z.string().min(1).optional().describe('where postgres and initdb of the server lie; for restores'),
+    application_name: z
+      .string()
+      .regex(
+        /^[A-Za-z_][A-Za-z0-9_$]{0,62}$/,
+        'expected letters, digits, _ and $, not beginning with a digit, at most 63',
+      )
+      .default('tidemark')
+      .describe('the name of the connection that streams WAL, for synchronous_standby_names'),
     data_directory: z.string().min(1).optional().describe('the data directory; left out: PostgreSQL is asked'),
   })
   .prefault({});
@@ -44,6 +52,12 @@ export const agentConfigSchema = z.strictObject({
     .regex(/^[a-z0-9_]{1,63}$/, 'expected a replication slot name: a-z, 0-9 and _, at most 63')
     .default('tidemark')
     .describe("the physical replication slot, the agent's own; it is made if it is missing"),
+  synchronous: z
+    .boolean()
+    .default(false)
+    .describe(
+      "whether the agent is a synchronous standby: PostgreSQL's synchronous_standby_names names postgres.application_name, and a commit returns when it is durable on the required copies",
+    ),
   postgres: postgresSchema,
   wal: z
     .strictObject({
@@ -58,7 +72,9 @@ export const agentConfigSchema = z.strictObject({
         .min(0)
         .max(1000)
         .default(20)
-        .describe('the time in milliseconds that small pieces of WAL are gathered for'),
+        .describe(
+          'the time in milliseconds that small pieces of WAL are gathered for; without effect where synchronous is set',
+        ),
       workers: z.int().min(1).max(16).default(1).describe('threads that compress WAL'),
     })
     .prefault({}),

@@ -11,6 +11,8 @@ export class AgentMetrics implements StreamObserver {
   readonly #metrics: Metrics;
   readonly #logger: Logger;
   #stream: WalStream | null = null;
+  /** As last said in the log; null before the first. */
+  #synchronousProblem: string | null = null;
 
   constructor(metrics: Metrics, logger: Logger) {
     this.#metrics = metrics;
@@ -45,6 +47,15 @@ export class AgentMetrics implements StreamObserver {
       const retainedBytes = Number(instance.flushLsn - instance.slotRestartLsn);
       this.#metrics.set('tidemark_agent_slot_retained_bytes', {}, Math.max(retainedBytes, 0));
     }
+    if (instance.postgresReachable && instance.synchronous.configured) this.#synchronous(instance.synchronous.problem);
+  }
+
+  #synchronous(problem: string): void {
+    this.#metrics.set('tidemark_agent_synchronous', {}, problem === '' ? 1 : 0);
+    if (problem === this.#synchronousProblem) return;
+    this.#synchronousProblem = problem;
+    if (problem === '') this.#logger.info('commits wait until they are durable on the required copies');
+    else this.#logger.warn({ problem }, 'a commit may return before it is durable on the required copies');
   }
 
   #collect(): void {

@@ -1,7 +1,9 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
 import { NO_LSN, parseLsn } from '../../shared/postgres/lsn.ts';
+import { ASYNCHRONOUS } from '../../shared/postgres/synchronous-mode.ts';
 import type { SqlClient } from './sql-client.ts';
+import type { SynchronousModeReader } from './synchronous-mode.ts';
 
 /** What of an Instance the agent's own configuration and state say. */
 export interface InstanceIdentity {
@@ -56,10 +58,12 @@ const INSTANCE_SQL = `
 export class InstanceReader {
   readonly #sql: SqlClient;
   readonly #identity: InstanceIdentity;
+  readonly #synchronous: SynchronousModeReader;
   #last: Instance;
 
-  constructor(sql: SqlClient, identity: InstanceIdentity) {
+  constructor(sql: SqlClient, identity: InstanceIdentity, synchronous: SynchronousModeReader) {
     this.#sql = sql;
+    this.#synchronous = synchronous;
     this.#identity = identity;
     this.#last = {
       node: identity.node,
@@ -78,6 +82,7 @@ export class InstanceReader {
       highestTerm: 0n,
       postgresReachable: false,
       problem: 'PostgreSQL was not reached yet',
+      synchronous: ASYNCHRONOUS,
     };
   }
 
@@ -118,6 +123,7 @@ export class InstanceReader {
       highestTerm: this.#identity.highestTerm(),
       postgresReachable: true,
       problem: problemOf(row, this.#identity.slot),
+      synchronous: await this.#synchronous.read(),
     };
     return this.#last;
   }

@@ -16,6 +16,7 @@ import type { PullWalResponse } from '../../shared/rpc/generated/tidemark/v1/Pul
 import { duplexHandler, unaryHandler, type Duplex } from '../../shared/rpc/handlers.ts';
 import { instanceToMessage } from '../../shared/rpc/instance-codec.ts';
 import { WalStream, type WalStreamSettings } from '../change-sets/wal-stream.ts';
+import type { SynchronousModeReader } from '../postgres/synchronous-mode.ts';
 import type { StreamObserver } from '../metrics/stream-observer.ts';
 import type { InstanceReader } from '../postgres/instance-reader.ts';
 import type { TermGuard } from '../term-guard/term-guard.ts';
@@ -24,6 +25,7 @@ import { PullTurn } from './pull-turn.ts';
 
 export interface AgentServiceSettings extends WalStreamSettings {
   readonly instance: InstanceReader;
+  readonly synchronousMode: SynchronousModeReader;
   readonly terms: TermGuard;
   readonly observer: StreamObserver;
 }
@@ -58,12 +60,15 @@ export class AgentService {
       SamplePosition: unaryHandler(async ({ fence, flush }) => {
         const { term, coordinatorId } = callerOf(fence);
         await this.#settings.terms.admit(term, coordinatorId);
+        // Before the position: what is committed behind it is committed in this mode.
+        const synchronous = await this.#settings.synchronousMode.read();
         const sample = await samplePosition(this.#settings.sql, { flush });
         return {
           insertLsn: sample.insertLsn.toString(),
           timeline: sample.timeline,
           systemIdentifier: sample.systemIdentifier,
           nodeTimeUs: sample.nodeTimeUs.toString(),
+          synchronous,
         };
       }),
     };

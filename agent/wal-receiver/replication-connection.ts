@@ -71,8 +71,11 @@ export class ReplicationConnection {
     this.#closed = new Promise((resolve) => client.once('end', resolve));
   }
 
-  /** @throws TidemarkError TM-PG-001, TM-PG-002 */
-  static async open(settings: PostgresSettings, clock: Clock): Promise<ReplicationConnection> {
+  /**
+   * @param applicationName what PostgreSQL knows the connection by, as a standby too
+   * @throws TidemarkError TM-PG-001, TM-PG-002
+   */
+  static async open(settings: PostgresSettings, applicationName: string, clock: Clock): Promise<ReplicationConnection> {
     let connection: ReplicationConnection | null = null;
     const framer = new CopyStreamFramer({
       onReplication: (message) => {
@@ -98,6 +101,7 @@ export class ReplicationConnection {
     };
     const socket = new Socket(options);
     const client = await connectPostgres(settings, 'wal', {
+      application_name: applicationName,
       replication: 'true',
       stream: () => socket,
       // The server sends raw text for every column, whatever type it states.

@@ -10,6 +10,7 @@ import type {
   NodeStatus,
 } from '../../shared/admin/status.ts';
 import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { isConfirmed, type SynchronousMode } from '../../shared/postgres/synchronous-mode.ts';
 
 /** One node as the parts of the leader see it. */
 export interface NodeFacts {
@@ -24,6 +25,8 @@ export interface NodeFacts {
   readonly acknowledgedLsn: Lsn;
   readonly lagMs: number;
   readonly copies: readonly { readonly dataCenter: string; readonly durableLsn: Lsn; readonly connected: boolean }[];
+  /** As the primary's agent said last. */
+  readonly synchronousMode: SynchronousMode;
 }
 
 export interface StatusFacts {
@@ -82,7 +85,7 @@ export function isRestorable(snapshot: SnapshotSummary): boolean {
   return snapshot.complete && snapshot.restorable;
 }
 
-function nodeStatus(node: NodeFacts, backups: readonly BackupSummary[]): NodeStatus {
+function nodeStatus({ synchronousMode, ...node }: NodeFacts, backups: readonly BackupSummary[]): NodeStatus {
   const own = backups.filter(
     (backup) => backup.node === node.node && backup.systemIdentifier === node.systemIdentifier,
   );
@@ -95,11 +98,13 @@ function nodeStatus(node: NodeFacts, backups: readonly BackupSummary[]): NodeSta
     lagBytes: behind(node.flushLsn, node.acknowledgedLsn),
     copies: copiesByDataCenter(node),
     lastBackupId: last?.id ?? '',
+    synchronous: !synchronousMode.configured ? 'off' : isConfirmed(synchronousMode) ? 'confirmed' : 'unconfirmed',
+    synchronousProblem: synchronousMode.configured ? synchronousMode.problem : '',
   };
 }
 
 /** A data centre is as far as its best coordinator. */
-function copiesByDataCenter({ copies, flushLsn }: NodeFacts): CopyStatus[] {
+function copiesByDataCenter({ copies, flushLsn }: Pick<NodeFacts, 'copies' | 'flushLsn'>): CopyStatus[] {
   const best = new Map<string, CopyStatus>();
   for (const { dataCenter, durableLsn, connected } of copies) {
     const known = best.get(dataCenter);
@@ -169,11 +174,14 @@ function judgeNodes(nodes: readonly NodeStatus[], down: string[], degraded: stri
   if (nodes.every((node) => node.state !== 'streaming')) {
     down.push('no node is streaming');
   }
-  for (const { node, state, problem, copies, lastBackupId } of nodes) {
+  for (const { node, state, problem, copies, lastBackupId, synchronousProblem } of nodes) {
     if (state !== 'streaming') {
       degraded.push(`node ${node} is ${state}${problem === '' ? '' : `: ${problem}`}`);
     } else if (problem !== '') {
       degraded.push(`node ${node}: ${problem}`);
+    }
+    if (synchronousProblem !== '') {
+      degraded.push(`node ${node}: a commit may return before it is durable: ${synchronousProblem}`);
     }
     for (const { dataCenter } of copies.filter((copy) => !copy.connected)) {
       degraded.push(`node ${node}: the copy in ${dataCenter} is not being written`);

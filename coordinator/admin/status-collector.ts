@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
 import { maxLsn, NO_LSN } from '../../shared/postgres/lsn.ts';
+import { ASYNCHRONOUS } from '../../shared/postgres/synchronous-mode.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
 import type { Coordination, CoordinatorInfo, Leadership } from '../coordination/coordination.ts';
@@ -128,7 +129,10 @@ export class StatusCollector implements StatusBackend, Service {
         nowUs: 0n,
         snapshotAgeMaxMs: 0,
       });
-      for (const { node, timeline, state, flushLsn, acknowledgedLsn, lagBytes, lagMs, copies } of nodes) {
+      for (const { node, timeline, state, flushLsn, acknowledgedLsn, lagBytes, lagMs, copies, synchronous } of nodes) {
+        if (synchronous !== 'off') {
+          metrics.set('tidemark_node_synchronous', { node }, synchronous === 'confirmed' ? 1 : 0);
+        }
         metrics.set('tidemark_node_streaming', { node }, state === 'streaming' ? 1 : 0);
         metrics.set('tidemark_node_flush_lsn_bytes', { node }, Number(flushLsn));
         metrics.set('tidemark_node_acknowledged_lsn_bytes', { node }, Number(acknowledgedLsn));
@@ -208,6 +212,7 @@ export class StatusCollector implements StatusBackend, Service {
         acknowledgedLsn,
         lagMs: own?.lagMs ?? 0,
         copies: tracker.copies(stream),
+        synchronousMode: primary?.synchronous ?? ASYNCHRONOUS,
       };
     });
     return [...registered, ...membership.missing().map((node) => missingNode(node))].sort((a, b) =>
@@ -241,6 +246,7 @@ function missingNode(node: string): NodeFacts {
     acknowledgedLsn: NO_LSN,
     lagMs: 0,
     copies: [],
+    synchronousMode: ASYNCHRONOUS,
   };
 }
 

@@ -102,6 +102,7 @@ export function renderStatus(status: ClusterStatus, nowUs: bigint): string {
 }
 
 function renderNodes(nodes: readonly NodeStatus[]): string {
+  const someSynchronous = nodes.some(({ synchronous }) => synchronous !== 'off');
   return renderTable(
     [
       { title: 'NODE' },
@@ -113,6 +114,7 @@ function renderNodes(nodes: readonly NodeStatus[]): string {
       { title: 'WAITING', align: 'right' },
       { title: 'COPIES (LAG)' },
       { title: 'LAST BACKUP' },
+      ...(someSynchronous ? [{ title: 'SYNCHRONOUS' }] : []),
     ],
     nodes.map((node) => [
       node.node,
@@ -126,6 +128,7 @@ function renderNodes(nodes: readonly NodeStatus[]): string {
         .map((copy) => `${copy.dataCenter} ${copy.connected ? formatBytes(copy.lagBytes) : 'away'}`)
         .join(', ') || '-',
       node.lastBackupId || 'none',
+      ...(someSynchronous ? [node.synchronous] : []),
     ]),
   );
 }

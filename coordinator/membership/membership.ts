@@ -277,6 +277,7 @@ function isNews(before: Instance, now: Instance): boolean {
     before.inRecovery !== now.inRecovery ||
     before.advertisedAddress !== now.advertisedAddress ||
     before.postgresReachable !== now.postgresReachable ||
-    before.problem !== now.problem
+    before.problem !== now.problem ||
+    before.synchronous.problem !== now.synchronous.problem
   );
 }

@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { lsn } from '../../shared/postgres/lsn.ts';
+import { isConfirmed } from '../../shared/postgres/synchronous-mode.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
 import type { Leadership } from '../coordination/coordination.ts';
@@ -48,6 +49,7 @@ export class AgentPositionSampler implements PositionSampler {
       timeline: sample.timeline,
       systemIdentifier: sample.systemIdentifier,
       nodeTimeUs: BigInt(sample.nodeTimeUs),
+      synchronous: sample.synchronous !== null && isConfirmed(sample.synchronous),
     };
   }
 }

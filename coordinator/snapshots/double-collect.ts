@@ -10,6 +10,8 @@ export interface PositionSample {
   readonly systemIdentifier: string;
   /** By the node's clock, microseconds since 1970-01-01 UTC; read just before the position. */
   readonly nodeTimeUs: bigint;
+  /** Just before it was read, the server's settings let no commit return that was not acknowledged. */
+  readonly synchronous: boolean;
 }
 
 /** Asks the agents of the nodes' primaries. */

@@ -31,6 +31,10 @@ export interface CopyStatus {
 export const NODE_STATES = ['streaming', 'waiting', 'unreachable', 'broken'] as const;
 export type NodeState = (typeof NODE_STATES)[number];
 
+/** `off`: the agent is not told to be a synchronous standby; `unconfirmed`: it is, but commits can return without it. */
+export const SYNCHRONOUS_STATES = ['off', 'confirmed', 'unconfirmed'] as const;
+export type SynchronousState = (typeof SYNCHRONOUS_STATES)[number];
+
 export interface NodeStatus {
   readonly node: string;
   readonly systemIdentifier: string;
@@ -47,6 +51,9 @@ export interface NodeStatus {
   readonly copies: readonly CopyStatus[];
   /** Empty if there is none. */
   readonly lastBackupId: string;
+  readonly synchronous: SynchronousState;
+  /** Why it is unconfirmed, in words; else empty. */
+  readonly synchronousProblem: string;
 }
 
 /** `degraded`: everything acknowledged is safe, something needs a look. `down`: nothing is being backed up. */

@@ -48,6 +48,11 @@ export const METRICS = {
     help: 'For how long the oldest WAL has waited to be durable on the required copies.',
     labels: ['node'],
   },
+  tidemark_node_synchronous: {
+    type: 'gauge',
+    help: 'Of a node in synchronous mode: 1 while no setting lets a commit return before it is acknowledged, else 0.',
+    labels: ['node'],
+  },
   tidemark_copy_lag_bytes: {
     type: 'gauge',
     help: 'WAL that PostgreSQL has flushed and that is not yet durable in the data centre.',
@@ -152,6 +157,11 @@ export const METRICS = {
   tidemark_agent_acknowledged_lsn_bytes: {
     type: 'gauge',
     help: 'What the leader acknowledged as durable, as a number of bytes.',
+    labels: [],
+  },
+  tidemark_agent_synchronous: {
+    type: 'gauge',
+    help: 'In synchronous mode: 1 while no setting lets a commit return before it is acknowledged, else 0.',
     labels: [],
   },
   tidemark_agent_slot_retained_bytes: { type: 'gauge', help: 'WAL that the slot makes PostgreSQL keep.', labels: [] },

@@ -1,4 +1,5 @@
 import type { Lsn } from './lsn.ts';
+import type { SynchronousMode } from './synchronous-mode.ts';
 
 /** A PostgreSQL server as its agent sees it. */
 export interface Instance {
@@ -24,4 +25,5 @@ export interface Instance {
   readonly postgresReachable: boolean;
   /** Why it cannot stream, in words; empty if it can. */
   readonly problem: string;
+  readonly synchronous: SynchronousMode;
 }

@@ -1,5 +1,6 @@
 import type { Instance } from '../postgres/instance.ts';
 import { lsn } from '../postgres/lsn.ts';
+import { ASYNCHRONOUS } from '../postgres/synchronous-mode.ts';
 import type { Instance as InstanceMessage, Instance__Output } from './generated/tidemark/v1/Instance.ts';
 
 export function instanceToMessage(instance: Instance): InstanceMessage {
@@ -17,5 +18,6 @@ export function instanceFromMessage(message: Instance__Output): Instance {
     slotRestartLsn: lsn(BigInt(message.slotRestartLsn)),
     flushLsn: lsn(BigInt(message.flushLsn)),
     highestTerm: BigInt(message.highestTerm),
+    synchronous: message.synchronous ?? ASYNCHRONOUS,
   };
 }

@@ -1,4 +1,11 @@
-import { CLUSTER_STATES, NODE_STATES, type ClusterStatus, type LeaderView, type NodeStatus } from '../admin/status.ts';
+import {
+  CLUSTER_STATES,
+  NODE_STATES,
+  SYNCHRONOUS_STATES,
+  type ClusterStatus,
+  type LeaderView,
+  type NodeStatus,
+} from '../admin/status.ts';
 import { lsnFromMessage, oneOf, snapshotFromMessage, snapshotToMessage } from './admin-codec.ts';
 import type { Leader, Leader__Output } from './generated/tidemark/v1/Leader.ts';
 import type { NodeStatus as NodeStatusMessage, NodeStatus__Output } from './generated/tidemark/v1/NodeStatus.ts';
@@ -66,6 +73,7 @@ function nodeFromMessage(message: NodeStatus__Output): NodeStatus {
   return {
     ...message,
     state: oneOf('node state', message.state, NODE_STATES),
+    synchronous: oneOf('synchronous state', message.synchronous || 'off', SYNCHRONOUS_STATES),
     flushLsn: lsnFromMessage(message.flushLsn),
     acknowledgedLsn: lsnFromMessage(message.acknowledgedLsn),
     lagBytes: BigInt(message.lagBytes),

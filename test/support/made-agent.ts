@@ -76,6 +76,7 @@ export class MadeAgent {
       advertisedAddress: this.#server.address ?? '',
       highestTerm: this.#highestTerm,
       postgresReachable: true,
+      synchronous: { configured: false, problem: '' },
       problem: '',
     };
   }

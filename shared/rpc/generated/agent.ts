@@ -27,6 +27,7 @@ import type { RestoreStepRequest as _tidemark_v1_RestoreStepRequest, RestoreStep
 import type { RestoreTargetClient as _tidemark_v1_RestoreTargetClient, RestoreTargetDefinition as _tidemark_v1_RestoreTargetDefinition } from './tidemark/v1/RestoreTarget.ts';
 import type { SamplePositionRequest as _tidemark_v1_SamplePositionRequest, SamplePositionRequest__Output as _tidemark_v1_SamplePositionRequest__Output } from './tidemark/v1/SamplePositionRequest.ts';
 import type { SamplePositionResponse as _tidemark_v1_SamplePositionResponse, SamplePositionResponse__Output as _tidemark_v1_SamplePositionResponse__Output } from './tidemark/v1/SamplePositionResponse.ts';
+import type { SynchronousMode as _tidemark_v1_SynchronousMode, SynchronousMode__Output as _tidemark_v1_SynchronousMode__Output } from './tidemark/v1/SynchronousMode.ts';
 import type { TakeBaseBackupRequest as _tidemark_v1_TakeBaseBackupRequest, TakeBaseBackupRequest__Output as _tidemark_v1_TakeBaseBackupRequest__Output } from './tidemark/v1/TakeBaseBackupRequest.ts';
 import type { TimelineHistory as _tidemark_v1_TimelineHistory, TimelineHistory__Output as _tidemark_v1_TimelineHistory__Output } from './tidemark/v1/TimelineHistory.ts';
 import type { WalStream as _tidemark_v1_WalStream, WalStream__Output as _tidemark_v1_WalStream__Output } from './tidemark/v1/WalStream.ts';
@@ -64,6 +65,7 @@ export interface ProtoGrpcType {
       RestoreTarget: SubtypeConstructor<typeof grpc.Client, _tidemark_v1_RestoreTargetClient> & { service: _tidemark_v1_RestoreTargetDefinition }
       SamplePositionRequest: MessageTypeDefinition<_tidemark_v1_SamplePositionRequest, _tidemark_v1_SamplePositionRequest__Output>
       SamplePositionResponse: MessageTypeDefinition<_tidemark_v1_SamplePositionResponse, _tidemark_v1_SamplePositionResponse__Output>
+      SynchronousMode: MessageTypeDefinition<_tidemark_v1_SynchronousMode, _tidemark_v1_SynchronousMode__Output>
       TakeBaseBackupRequest: MessageTypeDefinition<_tidemark_v1_TakeBaseBackupRequest, _tidemark_v1_TakeBaseBackupRequest__Output>
       TimelineHistory: MessageTypeDefinition<_tidemark_v1_TimelineHistory, _tidemark_v1_TimelineHistory__Output>
       WalStream: MessageTypeDefinition<_tidemark_v1_WalStream, _tidemark_v1_WalStream__Output>

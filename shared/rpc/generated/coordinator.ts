@@ -43,6 +43,7 @@ import type { RestoreTargetClient as _tidemark_v1_RestoreTargetClient, RestoreTa
 import type { SamplePositionRequest as _tidemark_v1_SamplePositionRequest, SamplePositionRequest__Output as _tidemark_v1_SamplePositionRequest__Output } from './tidemark/v1/SamplePositionRequest.ts';
 import type { SamplePositionResponse as _tidemark_v1_SamplePositionResponse, SamplePositionResponse__Output as _tidemark_v1_SamplePositionResponse__Output } from './tidemark/v1/SamplePositionResponse.ts';
 import type { StatObjectRequest as _tidemark_v1_StatObjectRequest, StatObjectRequest__Output as _tidemark_v1_StatObjectRequest__Output } from './tidemark/v1/StatObjectRequest.ts';
+import type { SynchronousMode as _tidemark_v1_SynchronousMode, SynchronousMode__Output as _tidemark_v1_SynchronousMode__Output } from './tidemark/v1/SynchronousMode.ts';
 import type { TakeBaseBackupRequest as _tidemark_v1_TakeBaseBackupRequest, TakeBaseBackupRequest__Output as _tidemark_v1_TakeBaseBackupRequest__Output } from './tidemark/v1/TakeBaseBackupRequest.ts';
 import type { TimelineHistory as _tidemark_v1_TimelineHistory, TimelineHistory__Output as _tidemark_v1_TimelineHistory__Output } from './tidemark/v1/TimelineHistory.ts';
 import type { WalPosition as _tidemark_v1_WalPosition, WalPosition__Output as _tidemark_v1_WalPosition__Output } from './tidemark/v1/WalPosition.ts';
@@ -97,6 +98,7 @@ export interface ProtoGrpcType {
       SamplePositionRequest: MessageTypeDefinition<_tidemark_v1_SamplePositionRequest, _tidemark_v1_SamplePositionRequest__Output>
       SamplePositionResponse: MessageTypeDefinition<_tidemark_v1_SamplePositionResponse, _tidemark_v1_SamplePositionResponse__Output>
       StatObjectRequest: MessageTypeDefinition<_tidemark_v1_StatObjectRequest, _tidemark_v1_StatObjectRequest__Output>
+      SynchronousMode: MessageTypeDefinition<_tidemark_v1_SynchronousMode, _tidemark_v1_SynchronousMode__Output>
       TakeBaseBackupRequest: MessageTypeDefinition<_tidemark_v1_TakeBaseBackupRequest, _tidemark_v1_TakeBaseBackupRequest__Output>
       TimelineHistory: MessageTypeDefinition<_tidemark_v1_TimelineHistory, _tidemark_v1_TimelineHistory__Output>
       WalPosition: MessageTypeDefinition<_tidemark_v1_WalPosition, _tidemark_v1_WalPosition__Output>

@@ -15,6 +15,7 @@ const node: NodeFacts = {
   flushLsn: lsn(1000n),
   acknowledgedLsn: lsn(900n),
   lagMs: 3,
+  synchronousMode: { configured: false, problem: '' },
   copies: [
     { dataCenter: 'west', durableLsn: lsn(900n), connected: true },
     { dataCenter: 'east', durableLsn: lsn(1000n), connected: true },

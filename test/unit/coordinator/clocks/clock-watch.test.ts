@@ -24,7 +24,7 @@ describe('clock watch', () => {
           if (samples === positions.length) stop.abort();
           // The node's clock is 5 s behind.
           const nodeTimeUs = BigInt(nowMs - 5000) * 1000n;
-          return Promise.resolve({ ...stream, insertLsn: lsn(position), nodeTimeUs });
+          return Promise.resolve({ ...stream, insertLsn: lsn(position), nodeTimeUs, synchronous: false });
         },
       }),
       clock,

@@ -26,6 +26,7 @@ function instance(changes: Partial<Instance> = {}): Instance {
     advertisedAddress: '127.0.0.1:9',
     highestTerm: 0n,
     postgresReachable: true,
+    synchronous: { configured: false, problem: '' },
     problem: '',
     ...changes,
   };

@@ -22,6 +22,7 @@ interface FakeNode {
   insertLsn: Lsn;
   acknowledgedLsn: Lsn;
   silent: boolean;
+  synchronous: boolean;
   /** Records that are inserted but not sent yet. */
   readonly unsent: { readonly lsn: Lsn; readonly event: TransactionEvent | null }[];
   /** Whether WAL waits until a sample asks for a flush. */
@@ -48,6 +49,7 @@ export class FakeCluster implements WalSource {
         insertLsn: START,
         acknowledgedLsn: NO_LSN,
         silent: false,
+        synchronous: false,
         unsent: [],
         lazy: false,
       });
@@ -194,6 +196,7 @@ export class FakeCluster implements WalSource {
             timeline: 1,
             systemIdentifier: node.stream.systemIdentifier,
             nodeTimeUs: 0n,
+            synchronous: node.synchronous,
           };
         },
       }),

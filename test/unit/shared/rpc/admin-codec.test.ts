@@ -170,6 +170,8 @@ describe('codecs of the Admin API', () => {
           lagBytes: 10n,
           lagMs: 12,
           copies: [{ dataCenter: 'east', durableLsn: lsn(95n), lagBytes: 5n, connected: true }],
+          synchronous: 'unconfirmed',
+          synchronousProblem: 'fsync is off',
           lastBackupId: 'b1',
         },
       ],

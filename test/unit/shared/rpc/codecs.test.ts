@@ -103,6 +103,7 @@ describe('codecs', () => {
       advertisedAddress: '10.0.0.7:7320',
       highestTerm: 18_446_744_073_709_551_615n,
       postgresReachable: true,
+      synchronous: { configured: true, problem: 'fsync is off' },
       problem: '',
     };
     const wire = protocol.Instance.serialize(instanceToMessage(instance));

@@ -1,5 +1,6 @@
 // Original file: proto/tidemark/v1/agent.proto
 
+import type { SynchronousMode as _tidemark_v1_SynchronousMode, SynchronousMode__Output as _tidemark_v1_SynchronousMode__Output } from '../../tidemark/v1/SynchronousMode.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Instance {
@@ -19,6 +20,7 @@ export interface Instance {
   'highestTerm'?: (number | string | Long);
   'postgresReachable'?: (boolean);
   'problem'?: (string);
+  'synchronous'?: (_tidemark_v1_SynchronousMode | null);
 }
 
 export interface Instance__Output {
@@ -38,4 +40,5 @@ export interface Instance__Output {
   'highestTerm': (string);
   'postgresReachable': (boolean);
   'problem': (string);
+  'synchronous': (_tidemark_v1_SynchronousMode__Output | null);
 }

@@ -17,6 +17,8 @@ export interface NodeStatus {
   'lagMs'?: (number | string | Long);
   'copies'?: (_tidemark_v1_CopyStatus)[];
   'lastBackupId'?: (string);
+  'synchronous'?: (string);
+  'synchronousProblem'?: (string);
 }
 
 export interface NodeStatus__Output {
@@ -33,4 +35,6 @@ export interface NodeStatus__Output {
   'lagMs': (string);
   'copies': (_tidemark_v1_CopyStatus__Output)[];
   'lastBackupId': (string);
+  'synchronous': (string);
+  'synchronousProblem': (string);
 }

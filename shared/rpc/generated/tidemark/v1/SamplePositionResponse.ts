@@ -1,5 +1,6 @@
 // Original file: proto/tidemark/v1/agent.proto
 
+import type { SynchronousMode as _tidemark_v1_SynchronousMode, SynchronousMode__Output as _tidemark_v1_SynchronousMode__Output } from '../../tidemark/v1/SynchronousMode.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface SamplePositionResponse {
@@ -7,6 +8,7 @@ export interface SamplePositionResponse {
   'timeline'?: (number);
   'systemIdentifier'?: (string);
   'nodeTimeUs'?: (number | string | Long);
+  'synchronous'?: (_tidemark_v1_SynchronousMode | null);
 }
 
 export interface SamplePositionResponse__Output {
@@ -14,4 +16,5 @@ export interface SamplePositionResponse__Output {
   'timeline': (number);
   'systemIdentifier': (string);
   'nodeTimeUs': (string);
+  'synchronous': (_tidemark_v1_SynchronousMode__Output | null);
 }
