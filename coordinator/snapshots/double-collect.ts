@@ -47,8 +47,8 @@ interface CollectOptions<T> {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Called after every node of round one has answered or failed, before round two begins. */
-  readonly between: () => Promise<T>;
+  /** Called with the first readings after every node of round one has answered or failed, before round two begins. */
+  readonly between: (first: ReadonlyMap<string, PositionSample>) => Promise<T>;
 }
 
 /**
@@ -58,7 +58,7 @@ interface CollectOptions<T> {
 export async function doubleCollect<T>(nodes: readonly string[], options: CollectOptions<T>): Promise<Collect<T>> {
   const failures = new Map<string, unknown>();
   const first = await collectRound(nodes, options, failures);
-  const between = await options.between();
+  const between = await options.between(new Map([...first.samples].map(([node, { sample }]) => [node, sample])));
   const second = await collectRound([...first.samples.keys()], options, failures);
   const collected: NodeCollect[] = [];
   for (const [node, after] of second.samples) {

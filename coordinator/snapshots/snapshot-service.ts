@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
-import { computeCut, type Cut, type CutNode } from '../../shared/cuts/cut.ts';
+import { computeCut, type Cut } from '../../shared/cuts/cut.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
@@ -19,6 +19,8 @@ import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import type { LeaderDuty } from '../election/leader-duty.ts';
 import type { WalSource } from '../journal/wal-positions.ts';
+import { acknowledgedVector } from './acknowledged-vector.ts';
+import { cutNodesAt, synchronousWish, type Between } from './collected-cut.ts';
 import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
 import { findStartingPoint } from './starting-point.ts';
@@ -278,13 +280,13 @@ export class SnapshotService implements LeaderDuty {
         throw nobodyAnswered(collect, streams);
       }
       if (!asked && complete && term.last !== null && isCurrent(term.last, draft)) {
-        this.#currentAtMs = timestampMs(collect.between);
+        this.#currentAtMs = timestampMs(collect.between.timestamp);
         this.#options.observer.current(term.last, this.#currentAtMs);
         return term.last;
       }
       const snapshot: Snapshot = {
-        id: formatTimestamp(collect.between),
-        timeUs: BigInt(timestampMs(collect.between)) * 1000n,
+        id: formatTimestamp(collect.between.timestamp),
+        timeUs: BigInt(timestampMs(collect.between.timestamp)) * 1000n,
         label,
         class: draft.class,
         complete,
@@ -318,7 +320,7 @@ export class SnapshotService implements LeaderDuty {
     }
   }
 
-  async #collect(term: Term, streams: readonly WalStreamKey[]): Promise<Collect<HybridTimestamp>> {
+  async #collect(term: Term, streams: readonly WalStreamKey[]): Promise<Collect<Between>> {
     // A position of WAL that is not followed could not be looked up.
     const readable = streams.filter((stream) => isFollowed(term, stream));
     return await doubleCollect(
@@ -328,7 +330,15 @@ export class SnapshotService implements LeaderDuty {
         clock: this.#options.clock,
         timeoutMs: this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS,
         signal: term.signal,
-        between: () => this.#options.timestamps.next(term.leadership),
+        between: async (first) => {
+          const acknowledged = await acknowledgedVector(streams, first, {
+            acknowledgements: this.#options.acknowledgements,
+            sampler: term.sampler,
+            flushAfterMs: this.#flushAfterMs,
+            signal: term.signal,
+          });
+          return { acknowledged, timestamp: await this.#options.timestamps.next(term.leadership) };
+        },
       },
     );
   }
@@ -336,7 +346,7 @@ export class SnapshotService implements LeaderDuty {
   /** The greatest closed cut below the collected vector, once it is decided and durable. */
   async #cut(
     term: Term,
-    collect: Collect<HybridTimestamp>,
+    collect: Collect<Between>,
     streams: readonly WalStreamKey[],
   ): Promise<{ readonly cut: Cut; readonly nodes: readonly SnapshotNode[]; readonly class: SnapshotClass }> {
     const { tracker } = term;
@@ -359,31 +369,18 @@ export class SnapshotService implements LeaderDuty {
     const quiet = sampled.every(
       ({ node, first, second }) => tracker.node(node)?.eventsIn(first.insertLsn, second.insertLsn).ends === false,
     );
-    const cutNodes: CutNode[] = [];
-    for (const known of tracker.nodes()) {
-      if (!streams.some((stream) => stream.node === known.node)) {
-        continue;
-      }
-      const vector = sampled.find(({ node }) => node === known.node);
-      // A node that does not answer stands where its WAL ended when the collect began. What has come since may have been written after
-      // the others were asked, and so may be more than they were read to decide.
-      const wishLsn = vector === undefined ? known.beforeCollectLsn : (quiet ? vector.second : vector.first).insertLsn;
-      const wishPosition = wishLsn === null ? null : known.positionAt(wishLsn);
-      if (wishLsn === null || wishPosition === null) {
-        continue;
-      }
-      cutNodes.push({
-        node: known.node,
-        wishLsn,
-        wishPosition,
-        decidedByLsn: vector?.second.insertLsn ?? wishLsn,
-        readLsn: known.readLsn,
-        silent: vector === undefined,
-        ...known.history.forCut(),
-      });
-    }
     const corrections = new Map(sampled.map((node) => [node.node, node.clock.offsetUs]));
-    const cut = computeCut(cutNodes, this.#matchers, corrections);
+    const cutBelow = (wishOf: (node: NodeCollect) => Lsn): Cut =>
+      computeCut(cutNodesAt(tracker, streams, sampled, wishOf), this.#matchers, corrections);
+    const acknowledged = quiet || !complete ? null : synchronousWish(collect);
+    let cut = cutBelow(({ node, first, second }) =>
+      quiet ? second.insertLsn : (acknowledged?.get(node) ?? first.insertLsn),
+    );
+    const synchronous = acknowledged !== null && cut.atWish;
+    if (acknowledged !== null && !cut.atWish) {
+      // A session that did not wait has committed before every PREPARE of its transaction was acknowledged.
+      cut = cutBelow(({ first }) => first.insertLsn);
+    }
     tracker.markBarrier(
       new Map(
         sampled.map(({ node, first, second }) => [node, { beforeLsn: first.insertLsn, afterLsn: second.insertLsn }]),
@@ -409,7 +406,7 @@ export class SnapshotService implements LeaderDuty {
       };
     });
     await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
-    const causal = quiet && complete && cut.atWish;
+    const causal = synchronous || (quiet && complete && cut.atWish);
     return { cut, nodes, class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs } };
   }
 
@@ -420,7 +417,7 @@ export class SnapshotService implements LeaderDuty {
     }
     const { insertLsn } = second;
     try {
-      const soon = AbortSignal.any([deadline, AbortSignal.timeout(this.#options.flushAfterMs ?? 250)]);
+      const soon = AbortSignal.any([deadline, AbortSignal.timeout(this.#flushAfterMs)]);
       await tracker.waitForRead(insertLsn, soon).catch(async () => {
         deadline.throwIfAborted();
         await term.sampler.sample(node, { flush: true, signal: deadline });
@@ -468,6 +465,10 @@ export class SnapshotService implements LeaderDuty {
       term.last = snapshot;
       term.brokenToReport = [];
     }
+  }
+
+  get #flushAfterMs(): number {
+    return this.#options.flushAfterMs ?? 250;
   }
 
   #deadline(term: Term): AbortSignal {
