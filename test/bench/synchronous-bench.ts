@@ -40,7 +40,7 @@ interface Measured {
 interface Standby {
   readonly tool: string;
   /** Starts, works while commits wait for it, and ends. */
-  run(work: (pids: readonly number[]) => Promise<void>): Promise<void>;
+  readonly run: (work: (pids: readonly number[]) => Promise<void>) => Promise<void>;
 }
 
 export const synchronousBenchmark: Benchmark = {
@@ -102,6 +102,8 @@ async function measure({ say }: BenchSettings): Promise<SynchronousRow[]> {
       });
     }
   }
+  // In order, so that profiles are written.
+  for (const coordinator of [...two.coordinators, ...one.coordinators]) await coordinator.stop();
   const base = measured.get(standbys[0]?.tool ?? '') ?? [];
   return standbys.flatMap(({ tool }) =>
     CLIENTS.map((clients): SynchronousRow => {
