@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import './small-heap.ts';
 import path from 'node:path';
+import { loadZstd } from '../shared/compression/zstd.ts';
 import { ZstdPool } from '../shared/compression/zstd-pool.ts';
 import { loadConfig } from '../shared/config/load-config.ts';
 import { systemClock } from '../shared/lifecycle/clock.ts';
@@ -95,6 +96,7 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
       sql,
       slot: config.slot,
       pool,
+      zstd: await loadZstd(),
       levels: { usual: config.wal.compression_level, catchUp: config.wal.catch_up_compression_level },
       // Somebody waits for each piece.
       coalesceMs: config.synchronous ? 0 : config.wal.coalesce_ms,

@@ -1,3 +1,4 @@
+import type { Zstd } from '../../shared/compression/zstd.ts';
 import type { ZstdPool } from '../../shared/compression/zstd-pool.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
@@ -25,6 +26,8 @@ export interface WalStreamSettings {
   readonly sql: SqlClient;
   readonly slot: string;
   readonly pool: ZstdPool;
+  /** For page images in WAL, in this thread: few are looked at. */
+  readonly zstd: Pick<Zstd, 'decompress'>;
   readonly levels: CompressionLevels;
   readonly coalesceMs: number;
   /** The name of the connection, as a standby too. */
@@ -146,6 +149,7 @@ export class WalStream {
         startLsn: parseFromLsn,
         atRecord,
         majorVersion: identity.majorVersion,
+        zstd: (frame, contentBytes) => settings.zstd.decompress(frame, contentBytes),
         changedBlocks,
       });
       const cutter = new ChangeSetCutter({

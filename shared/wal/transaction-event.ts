@@ -35,7 +35,7 @@ export interface TransactionEvent {
   readonly databaseOid: number;
   /** For prepare and decision-row always; for the ends of a prepared transaction only with wal_level=logical. */
   readonly gid?: string;
-  /** When it happened by the node's clock: microseconds since 1970-01-01 UTC; 0 for decision-row, whose record has no time. */
+  /** When it happened by the node's clock: microseconds since 1970-01-01 UTC; 0 for decision-row and restart. */
   readonly timeUs: bigint;
   /** Committed subtransactions, as the record names them. */
   readonly subxids: readonly number[];

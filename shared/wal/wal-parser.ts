@@ -5,10 +5,11 @@ import { formatLsn, lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import { checkSegmentBytes } from '../postgres/wal-segment.ts';
 import { gatherBlocks, gatherDroppedRelations } from './block-gatherer.ts';
 import type { ChangedBlockCollector } from './changed-block-collector.ts';
+import { EventReader } from './event-reader.ts';
 import { damagedWal, PageSequence } from './page-sequence.ts';
+import type { ZstdDecompress } from './page-image.ts';
 import { FRAGMENT_BYTES_MAX, readFragments } from './record-fragments.ts';
 import type { TransactionEvent } from './transaction-event.ts';
-import { readTransactionRecord } from './transaction-record.ts';
 import { LONG_PAGE_HEADER_BYTES, PAGE_FLAG, PAGE_HEADER_BYTES, readPageHeader, WAL_PAGE_BYTES } from './wal-page.ts';
 import {
   RECORD_BYTES_MAX,
@@ -17,6 +18,8 @@ import {
   RESOURCE_MANAGER_BUILT_IN_MAX,
   RESOURCE_MANAGER_CUSTOM_MIN,
   XLOG_RECORD,
+  joinHalves,
+  previousOf,
   type WalRecord,
 } from './wal-record.ts';
 
@@ -40,6 +43,8 @@ export interface WalParserOptions {
   readonly zerosMayFollow?: boolean;
   /** Is given what every record changes. `majorVersion` must be given then, or the first byte be a page's. */
   readonly changedBlocks?: ChangedBlockCollector;
+  /** Without it, rows that decide over branches are missed where they lie in page images that are compressed with zstd. */
+  readonly zstd?: ZstdDecompress;
   /** Called for every record, in order. */
   readonly onRecord?: (record: WalRecord) => void;
 }
@@ -47,12 +52,8 @@ export interface WalParserOptions {
 const HALF = 0x1_0000_0000;
 const NO_RECORD = -1;
 const CAPTURE_BYTES_KEPT = 1024 * 1024;
-/** Resource managers of which more is read than fragments. */
-const WHOLE_RECORDS: ReadonlySet<number> = new Set([
-  RESOURCE_MANAGER.transaction,
-  RESOURCE_MANAGER.storage,
-  RESOURCE_MANAGER.database,
-]);
+/** Resource managers of whose records more is gathered than the blocks that they refer to. */
+const GATHERED_WHOLE: ReadonlySet<number> = new Set([RESOURCE_MANAGER.storage, RESOURCE_MANAGER.database]);
 
 /**
  * Reads one WAL history from any position on, in any cutting of its bytes, without I/O. What it has accepted is whole: every
@@ -71,6 +72,7 @@ export class WalParser {
   /** End of the bytes pushed. */
   #position: number;
   readonly #pages: PageSequence;
+  readonly #reader: EventReader;
   readonly #pageHeader = Buffer.alloc(LONG_PAGE_HEADER_BYTES);
 
   /** True until a record's start is known: at first, if the bytes do not begin with one. */
@@ -119,6 +121,7 @@ export class WalParser {
     this.#base = BigInt(this.#baseHigh) << 32n;
     this.#position = Number(options.startLsn - this.#base);
     this.#pages = new PageSequence(options);
+    this.#reader = new EventReader(options.zstd);
     this.#searching = atPage;
   }
 
@@ -321,8 +324,10 @@ export class WalParser {
     this.#remaining = this.#totalLength - RECORD_HEADER_BYTES;
     this.#crc = CRC32C_INITIAL;
     this.#captured = 0;
-    const whole = this.#overwritten !== NO_RECORD || WHOLE_RECORDS.has(this.#header.readUInt8(17));
-    const limit = whole ? RECORD_BYTES_MAX : this.#readsFragments ? FRAGMENT_BYTES_MAX : 0;
+    const manager = this.#header.readUInt8(17);
+    const whole = this.#overwritten !== NO_RECORD || GATHERED_WHOLE.has(manager);
+    const wanted = this.#reader.bodyBytesWanted(manager, this.#header.readUInt8(16), this.#remaining);
+    const limit = whole ? RECORD_BYTES_MAX : Math.max(wanted, this.#readsFragments ? FRAGMENT_BYTES_MAX : 0);
     this.#captureLimit = Math.min(limit, this.#remaining);
   }
 
@@ -376,8 +381,7 @@ export class WalParser {
     const manager = view.getUint8(at + 17);
     const info = view.getUint8(at + 16);
     if (this.#overwritten !== NO_RECORD) this.#checkOverwrite(manager, info, bytes.subarray(bodyStart, bodyEnd));
-    if (manager === RESOURCE_MANAGER.transaction)
-      this.#readTransaction(view, at, info, bytes.subarray(bodyStart, bodyEnd));
+    this.#readEvent(view, at, manager, info, bytes, bodyStart, bodyEnd);
     if (this.#options.changedBlocks !== undefined) {
       this.#gatherBlocks(this.#options.changedBlocks, manager, info, bytes, bodyStart, bodyEnd);
     }
@@ -391,20 +395,29 @@ export class WalParser {
     this.#skip = switched ? -this.#position & (this.#segmentBytes - 1) : -this.#position & 7;
   }
 
-  #readTransaction(view: DataView, at: number, info: number, body: Buffer): void {
+  #readEvent(
+    view: DataView,
+    at: number,
+    manager: number,
+    info: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
     const xid = view.getUint32(at + 4, true);
     let read;
     try {
-      read = readTransactionRecord({ xid, info, body, majorVersion: this.#pages.majorVersion });
+      read = this.#reader.read({ manager, info, xid, bytes, start, end, majorVersion: this.#pages.majorVersion });
     } catch (error) {
       throw this.#damaged(this.#record, `a record of a transaction that is not understood: ${String(error)}`, error);
     }
     if (read === null) return;
-    const { record, droppedRelations } = read;
-    if (this.#options.changedBlocks !== undefined)
+    const { event, droppedRelations } = read;
+    if (this.#options.changedBlocks !== undefined && droppedRelations !== undefined) {
       gatherDroppedRelations(this.#options.changedBlocks, droppedRelations);
+    }
     this.#events.push({
-      ...record,
+      ...event,
       lsn: this.#lsn(this.#record),
       endLsn: this.#lsn(this.#position),
       previousLsn: previousOf(view, at),
@@ -485,12 +498,4 @@ export class WalParser {
   #high(position: number): number {
     return this.#baseHigh + Math.floor(position / HALF);
   }
-}
-
-function previousOf(view: DataView, at: number): Lsn {
-  return joinHalves(view.getUint32(at + 12, true), view.getUint32(at + 8, true));
-}
-
-function joinHalves(high: number, low: number): Lsn {
-  return lsn((BigInt(high) << 32n) | BigInt(low));
 }

@@ -1,4 +1,4 @@
-import type { Lsn } from '../postgres/lsn.ts';
+import { lsn, type Lsn } from '../postgres/lsn.ts';
 import type { RecordFragments } from './record-fragments.ts';
 
 /** Resource managers whose records mean something here; their numbers are the same in PostgreSQL 13 to 18. */
@@ -8,6 +8,7 @@ export const RESOURCE_MANAGER = {
   storage: 2,
   database: 4,
   standby: 8,
+  heap: 10,
 } as const;
 
 /** Numbers of resource managers: the built-in ones are at most this, extensions have the range from 128 on. */
@@ -16,7 +17,11 @@ export const RESOURCE_MANAGER_CUSTOM_MIN = 128;
 
 /** Kinds of records of the resource manager `xlog` (info without its low four bits). */
 export const XLOG_RECORD = {
+  /** Written when nothing runs: at an orderly stop, and after the recovery from a crash. */
+  shutdownCheckpoint: 0x00,
   switch: 0x40,
+  /** A server was promoted. */
+  endOfRecovery: 0x90,
   overwriteContrecord: 0xd0,
 } as const;
 
@@ -43,4 +48,13 @@ export interface WalRecord {
    * @throws TidemarkError TM-WAL-002 if they cannot be read
    */
   fragments(): RecordFragments;
+}
+
+/** `xl_prev` of the record header at `at`. */
+export function previousOf(view: DataView, at: number): Lsn {
+  return joinHalves(view.getUint32(at + 12, true), view.getUint32(at + 8, true));
+}
+
+export function joinHalves(high: number, low: number): Lsn {
+  return lsn((BigInt(high) << 32n) | BigInt(low));
 }
