@@ -6,10 +6,11 @@ import { installMissingPrograms } from '../support/debian-packages.ts';
 import { removeEverything } from '../support/temporary-directory.ts';
 import { backupBenchmark } from './backup-bench.ts';
 import type { Benchmark } from './benchmark.ts';
+import { snapshotBenchmark } from './snapshot-bench.ts';
 import { synchronousBenchmark } from './synchronous-bench.ts';
 import { walBenchmark } from './wal-bench.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [walBenchmark, backupBenchmark, synchronousBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [walBenchmark, backupBenchmark, snapshotBenchmark, synchronousBenchmark];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
