@@ -26,6 +26,7 @@ import { openCoordination } from './coordination/open-coordination.ts';
 import { AcknowledgementTracker } from './copies/acknowledgement-tracker.ts';
 import { CopyReader } from './copies/copy-reader.ts';
 import { Follower } from './copies/follower.ts';
+import { HoleFiller } from './copies/hole-filler.ts';
 import { ObjectMesh } from './copies/object-mesh.ts';
 import { ObservedRepository } from './copies/observed-repository.ts';
 import { peerService } from './copies/peer-service.ts';
@@ -176,6 +177,7 @@ export async function composeCoordinator(
 
   // What every coordinator does.
   const follower = new Follower({ coordinatorId, dataCenter, coordination, peers, store, terms, clock, logger });
+  const holeFiller = new HoleFiller({ dataCenter, peers, store, clock, logger });
   const { repositoryId } = posix.manifest;
   const mesh = new ObjectMesh({ coordinatorId, dataCenter, repositoryId, peers, repository, tracker, clock, logger });
   const backupService = new BackupService({
@@ -291,6 +293,7 @@ export async function composeCoordinator(
     new CoordinationWatch({ coordination, clock, logger, onLeaderChange: observer.leaderChanged }),
     mesh,
     follower,
+    holeFiller,
     status,
     election,
   );

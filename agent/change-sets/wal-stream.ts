@@ -13,7 +13,12 @@ import type { SqlClient } from '../postgres/sql-client.ts';
 import { ReplicationConnection, type NextTimeline } from '../wal-receiver/replication-connection.ts';
 import type { ReplicationMessage } from '../wal-receiver/replication-message.ts';
 import { ensureSlot } from '../wal-receiver/replication-slot.ts';
-import { leftBefore, readTimelineHistories, type TimelineHistoryFile } from '../wal-receiver/timeline-histories.ts';
+import {
+  forkOf,
+  leftBefore,
+  readTimelineHistories,
+  type TimelineHistoryFile,
+} from '../wal-receiver/timeline-histories.ts';
 import { WalBuffer } from '../wal-receiver/wal-buffer.ts';
 import { BoundedQueue } from './bounded-queue.ts';
 import { ChangeSetCutter } from './change-set-cutter.ts';
@@ -136,7 +141,9 @@ export class WalStream {
       const histories = await readTimelineHistories(connection, request.timeline);
       // After the slot exists: whatever is prepared from here on lies in the WAL that the slot keeps.
       const reservedLsn = restartLsn === NO_LSN ? identity.flushLsn : restartLsn;
-      const fromLsn = first ? segmentStart(reservedLsn, request.segmentBytes) : request.fromLsn;
+      // The server's files of a timeline begin with the segment in which the timeline does.
+      const beginLsn = maxLsn(reservedLsn, forkOf(request.timeline, histories));
+      const fromLsn = first ? segmentStart(beginLsn, request.segmentBytes) : request.fromLsn;
       const prepared = first ? await readPreparedTransactions(settings.sql, fromLsn) : [];
       const atRecord = request.parseFromLsn !== NO_LSN;
       checkPositions(request, fromLsn);

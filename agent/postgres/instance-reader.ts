@@ -133,6 +133,7 @@ function problemOf(row: InstanceRow, slot: string): string {
   if (row.wal_level === 'minimal') return 'wal_level is minimal: set it to replica and restart PostgreSQL';
   if (row.max_wal_senders === 0) return 'max_wal_senders is 0: set it to 10 and restart PostgreSQL';
   if (row.max_replication_slots === 0) return 'max_replication_slots is 0: set it to 10 and restart PostgreSQL';
-  if (row.slot_status === 'lost') return `the replication slot ${slot} has lost WAL that was not copied yet`;
+  if (row.slot_status === 'lost')
+    return `the replication slot ${slot} has lost WAL; it is made anew when WAL is pulled`;
   return '';
 }

@@ -220,7 +220,7 @@ function streamError(error: unknown, what: string): TidemarkError {
     /has already been removed|can no longer get changes from replication slot|cannot read from .* slot/.test(message)
   ) {
     return new TidemarkError('TM-WAL-003', `${what}: ${message}`, {
-      hint: 'The WAL that comes next is lost. Drop the slot if it says so, take a new base backup of the node, and raise max_slot_wal_keep_size.',
+      hint: 'Unless another copy holds it, take a new base backup of the node. Raise max_slot_wal_keep_size, and let nobody drop the slot.',
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import type { Lsn } from '../../shared/postgres/lsn.ts';
-import { parseTimelineHistory } from '../../shared/postgres/timeline-history.ts';
+import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { parseTimelineHistory, timelineStart } from '../../shared/postgres/timeline-history.ts';
 import type { NextTimeline, ReplicationConnection } from './replication-connection.ts';
 
 export interface TimelineHistoryFile {
@@ -50,6 +50,12 @@ export async function leftBefore(
   const left = ancestors[index];
   if (left === undefined || fromLsn <= left.switchLsn) return null;
   return { timeline: ancestors[index + 1]?.timeline ?? serverTimeline, startLsn: left.switchLsn };
+}
+
+/** Where a timeline left its parent, as its own history says; NO_LSN for timeline 1. */
+export function forkOf(timeline: number, histories: readonly TimelineHistoryFile[]): Lsn {
+  const own = histories.find((history) => history.timeline === timeline);
+  return own === undefined ? NO_LSN : timelineStart(parseTimelineHistory(timeline, own.content));
 }
 
 /** The first number of each line that is not empty or a comment. */

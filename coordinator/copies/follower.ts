@@ -184,6 +184,9 @@ export class Follower implements Service {
           await intake.add(message.changeSet, call.signal);
         } else if (message.kind === 'acknowledged') {
           this.#acknowledged.set(id, maxLsn(this.acknowledged(stream), message.acknowledgedLsn));
+        } else if (message.kind === 'hole') {
+          // Whoever holds what is missing here gives it later.
+          store.allowHoleBefore(stream, message.toLsn);
         } else if (message.term !== leader.term) {
           throw new TidemarkError('TM-LEAD-002', `${leader.coordinatorId} leads in term ${message.term}`);
         }

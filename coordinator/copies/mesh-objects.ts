@@ -1,13 +1,14 @@
 import { NODES_PREFIX, SNAPSHOTS_PREFIX } from '../../shared/repository/layout.ts';
 
 /**
- * The objects that every coordinator fetches from every other: snapshots, base backups, timeline histories. Finished WAL segments are
+ * The objects that every coordinator fetches from every other: snapshots, base backups, timeline histories, declared gaps. Finished WAL segments are
  * not among them: every copy makes its own from the journal.
  */
 const PATTERNS = [
   /^snapshots\/[^/]+\.json$/,
   /^nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/[^/]+$/,
   /^nodes\/[^/]+\/[^/]+\/wal\/[0-9A-F]{8}\.history$/,
+  /^nodes\/[^/]+\/[^/]+\/gaps\/[^/]+\.json$/,
 ] as const;
 
 const BACKUP_MANIFEST = /^(nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/)manifest\.json\.zst$/;

@@ -27,7 +27,7 @@ export interface ObjectMeshOptions {
 }
 
 /**
- * Fetches what other coordinators have and this one has not: snapshots, base backups, timeline histories. A base backup's
+ * Fetches what other coordinators have and this one has not: snapshots, base backups, timeline histories, declared gaps. A base backup's
  * manifest is stored only when every pack that its source holds is stored here, so a manifest always stands for a whole backup. The
  * own objects are made known to the tracker too.
  */

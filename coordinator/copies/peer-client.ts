@@ -6,12 +6,14 @@ import type { FollowObjectsResponse__Output } from '../../shared/rpc/generated/t
 import type { FollowWalResponse__Output } from '../../shared/rpc/generated/tidemark/v1/FollowWalResponse.ts';
 import { callUnary, readStream, writeMessage } from '../../shared/rpc/streams.ts';
 import type { ObjectEntry } from '../../shared/repository/repository.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 
 /** What another coordinator holds of a stream. */
 export interface PeerPosition {
   readonly stream: WalStreamKey;
-  readonly firstLsn: Lsn;
+  /** In order, with a hole between each two; the last ends at durableLsn. */
+  readonly runs: readonly LsnRange[];
   readonly durableLsn: Lsn;
   readonly segmentBytes: number;
   /** As far as the peer knows; NO_LSN if it does not. */
@@ -49,7 +51,10 @@ export async function getPeerState(
     highestTerm: BigInt(state.highestTerm),
     positions: state.positions.map((position) => ({
       stream: walStreamFromMessage(position.stream),
-      firstLsn: lsn(BigInt(position.firstLsn)),
+      runs: position.runs.map(({ startLsn, endLsn }) => ({
+        startLsn: lsn(BigInt(startLsn)),
+        endLsn: lsn(BigInt(endLsn)),
+      })),
       durableLsn: lsn(BigInt(position.durableLsn)),
       segmentBytes: position.walSegmentBytes,
       acknowledgedLsn: lsn(BigInt(position.acknowledgedLsn)),
@@ -60,6 +65,8 @@ export async function getPeerState(
 export type FollowWalMessage =
   | { readonly kind: 'opened'; readonly term: bigint; readonly fromLsn: Lsn; readonly segmentBytes: number }
   | { readonly kind: 'change-set'; readonly changeSet: ChangeSet }
+  /** The peer holds nothing up to `toLsn`, where the next change set begins. */
+  | { readonly kind: 'hole'; readonly toLsn: Lsn }
   | { readonly kind: 'acknowledged'; readonly acknowledgedLsn: Lsn };
 
 interface FollowWalOptions {
@@ -106,6 +113,8 @@ async function* decodeAll(responses: AsyncIterable<FollowWalResponse__Output>): 
   for await (const response of responses) {
     if (response.changeSet) {
       yield { kind: 'change-set', changeSet: changeSetFromMessage(response.changeSet) };
+    } else if (response.hole) {
+      yield { kind: 'hole', toLsn: lsn(BigInt(response.hole.toLsn)) };
     } else if (response.acknowledged) {
       yield { kind: 'acknowledged', acknowledgedLsn: lsn(BigInt(response.acknowledged.acknowledgedLsn)) };
     } else if (response.opened) {

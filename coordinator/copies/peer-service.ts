@@ -57,6 +57,10 @@ export function peerService(options: PeerServiceOptions): PeerHandlers {
           nextRecordLsn: position.nextRecordLsn.toString(),
           walSegmentBytes: position.segmentBytes,
           acknowledgedLsn: acknowledgedOf(options, position.stream).toString(),
+          runs: position.runs.map(({ startLsn, endLsn }) => ({
+            startLsn: startLsn.toString(),
+            endLsn: endLsn.toString(),
+          })),
         })),
       };
     }),
@@ -108,7 +112,13 @@ async function serveWal(
   try {
     await untilOneEnds(duplex.signal, options.stopping, [
       async (signal) => {
+        let heldLsn = fromLsn;
         for await (const changeSet of options.store.read(stream, fromLsn, signal)) {
+          if (changeSet.startLsn > heldLsn) {
+            const hole = { fromLsn: heldLsn.toString(), toLsn: changeSet.startLsn.toString() };
+            await rejectOnAbort(duplex.send({ hole }), signal);
+          }
+          heldLsn = changeSet.endLsn;
           await rejectOnAbort(duplex.send({ changeSet: changeSetToMessage(changeSet) }), signal);
         }
       },

@@ -12,6 +12,7 @@ export class Peers {
   readonly coordinatorId: string;
   readonly #options: PeersOptions;
   readonly #channels = new Map<string, Channel>();
+  readonly #seen = new Set<string>();
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -20,9 +21,17 @@ export class Peers {
 
   /** Every other coordinator that has made itself known. */
   others(): readonly CoordinatorInfo[] {
-    return this.#options.coordination
+    const others = this.#options.coordination
       .coordinators()
       .filter(({ coordinatorId }) => coordinatorId !== this.coordinatorId);
+    for (const { coordinatorId } of others) this.#seen.add(coordinatorId);
+    return others;
+  }
+
+  /** The names of those that were there once, since this process began, and are not now. */
+  gone(): readonly string[] {
+    const others = new Set(this.others().map(({ coordinatorId }) => coordinatorId));
+    return [...this.#seen].filter((coordinatorId) => !others.has(coordinatorId));
   }
 
   /** Calls back when the coordinators or the leader may have changed. */

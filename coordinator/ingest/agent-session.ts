@@ -23,6 +23,11 @@ export interface AgentSessionOptions {
   readonly stream: WalStreamKey;
   /** Where to begin if nothing of the stream is held; NO_LSN: where the agent's slot begins. */
   readonly beginLsn: Lsn;
+  /**
+   * Begins where the agent's slot begins, whatever is held, since PostgreSQL has nothing before it. Called with that position before
+   * anything is taken in; null to go on where the copy ends.
+   */
+  readonly onBeginAnew: ((startLsn: Lsn, segmentBytes: number) => Promise<void>) | null;
   readonly store: WalStore;
   readonly repository: Repository;
   readonly tracker: AcknowledgementTracker;
@@ -121,6 +126,7 @@ async function receive(
       }
       await storeHistories(options, histories);
       segmentBytes = instance.walSegmentBytes;
+      await options.onBeginAnew?.(startLsn, segmentBytes);
       intake = new BoundedIntake({
         ...options,
         segmentBytes,
@@ -151,8 +157,10 @@ async function storeHistories(
  * Where to go on, and the start of a record at or before it to parse from. The next record may begin behind the position, where a page
  * header or padding lies between; then it is the last record's start, which lies before.
  */
-function resumePosition({ store, stream, beginLsn }: AgentSessionOptions): { fromLsn: Lsn; parseFromLsn: Lsn } {
+function resumePosition(options: AgentSessionOptions): { fromLsn: Lsn; parseFromLsn: Lsn } {
+  const { store, stream, beginLsn, onBeginAnew } = options;
   const position = store.position(stream);
+  if (onBeginAnew !== null) return { fromLsn: NO_LSN, parseFromLsn: NO_LSN };
   if (position === null) return { fromLsn: beginLsn, parseFromLsn: NO_LSN };
   const { durableLsn, nextRecordLsn, lastRecordLsn, firstLsn, segmentBytes } = position;
   const isFirst = durableLsn === firstLsn;

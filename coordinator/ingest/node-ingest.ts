@@ -9,12 +9,15 @@ import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import { pullFromAgent } from './agent-session.ts';
 import { LagMeter } from './lag-meter.ts';
+import { LostWal } from './lost-wal.ts';
 import type { WalIngestOptions } from './wal-ingest.ts';
 import type { PeerCatchUp } from './peer-catch-up.ts';
 
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
 const INSTANCE_DEADLINE_MS = 5_000;
+/** PostgreSQL keeps new WAL meanwhile, and what a coordinator brings back later is taken all the same. */
+const PATIENCE_MS = 30_000;
 
 /**
  * `streaming`: WAL flows. `waiting`: no primary is registered, or its PostgreSQL is away. `unreachable`: its agent does not answer.
@@ -50,6 +53,7 @@ export class NodeIngest {
   readonly #leadership: Leadership;
   readonly #catchUp: PeerCatchUp;
   readonly #lag = new LagMeter();
+  readonly #lost: LostWal;
   #stream: WalStreamKey | null = null;
   #instance: Instance | null = null;
   #state: NodeIngestState = 'waiting';
@@ -61,6 +65,11 @@ export class NodeIngest {
     this.#options = options;
     this.#leadership = leadership;
     this.#catchUp = catchUp;
+    this.#lost = new LostWal({
+      ...options,
+      term: leadership.term,
+      patienceMs: options.patienceMs ?? PATIENCE_MS,
+    });
   }
 
   status(): NodeIngestStatus {
@@ -107,7 +116,9 @@ export class NodeIngest {
         } else {
           const instance = this.#instance;
           // A retry asks the peers first: one that was away at the takeover may hold what the agent has no more.
-          if (isRetry) await this.#catchUp.run(this.#leadership, signal, ({ node }) => node === this.node);
+          if (isRetry) {
+            this.#lost.asked(await this.#catchUp.run(this.#leadership, signal, ({ node }) => node === this.node));
+          }
           isRetry = true;
           await this.#pull(instance, changed.signal, () => backoff.reset());
           continue;
@@ -128,7 +139,19 @@ export class NodeIngest {
 
   async #pull(instance: Instance, signal: AbortSignal, onProgress: () => void): Promise<void> {
     const { store, tracker, repository, coordinatorId, clock, agentChannel, inFlightBytesMax } = this.#options;
-    const stream = (this.#stream = this.#streamOf(instance));
+    const newest = this.#newestOf(instance);
+    const givenUp = this.#lost.givenUp;
+    const newestHeld = store.position(newest);
+    if (givenUp !== null && givenUp.timeline < newest.timeline && newestHeld !== null) {
+      // The end of an earlier timeline: what comes after it is here.
+      await this.#lost.declare(newest, newestHeld.segmentBytes, newestHeld.firstLsn);
+      return;
+    }
+    const begun = givenUp === null ? await this.#lost.unfinished(newest) : null;
+    const stream = givenUp === null ? (begun?.stream ?? newest) : { ...newest, timeline: instance.timeline };
+    this.#stream = stream;
+    this.#beginsAnew = givenUp !== null;
+    if (begun !== null) this.#beginLsn = begun.endLsn;
     const end = await pullFromAgent(
       {
         channel: agentChannel(instance.advertisedAddress),
@@ -136,6 +159,13 @@ export class NodeIngest {
         coordinatorId,
         stream,
         beginLsn: this.#beginLsn,
+        onBeginAnew:
+          givenUp === null
+            ? null
+            : async (startLsn, segmentBytes) => {
+                await this.#lost.declare(stream, segmentBytes, startLsn);
+                store.allowHoleBefore(stream, startLsn);
+              },
         store,
         repository,
         tracker,
@@ -162,9 +192,10 @@ export class NodeIngest {
   }
 
   #beginLsn: Lsn = NO_LSN;
+  #beginsAnew = false;
 
   /** The newest timeline that is held or was said to follow; for a node of which nothing is held, the server's own. */
-  #streamOf(instance: Instance): WalStreamKey {
+  #newestOf(instance: Instance): WalStreamKey {
     const { node, systemIdentifier } = instance;
     const held = this.#options.store
       .positions()
@@ -177,7 +208,9 @@ export class NodeIngest {
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
     const problem = asTidemarkError(error);
-    switch (problem.code) {
+    // Where not even what the slot holds can be given, somebody has to do something.
+    const code = problem.code === 'TM-WAL-003' && this.#beginsAnew ? '' : problem.code;
+    switch (code) {
       case 'TM-RPC-001':
       case 'TM-RPC-002':
       case 'TM-RPC-004':
@@ -191,9 +224,26 @@ export class NodeIngest {
         this.#stands('waiting', problem.message);
         await this.#learnTerm(signal);
         break;
+      case 'TM-WAL-003':
+        this.#noticeLoss(problem.message);
+        break;
       default:
         this.#stands('broken', `${problem.message} (${problem.code}: ${problem.hint})`);
     }
+  }
+
+  /** PostgreSQL has no more what comes next. */
+  #noticeLoss(reason: string): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    const fromLsn = this.#options.store.position(stream)?.durableLsn ?? this.#beginLsn;
+    if (fromLsn !== NO_LSN) this.#lost.noticed(stream, fromLsn, reason);
+    const seconds = Math.ceil(this.#lost.waitingForMs / 1000);
+    const wait =
+      seconds === 0
+        ? 'the other coordinators are asked for it'
+        : `${this.#lost.waitingFor} may hold it and is waited for, ${seconds} s more`;
+    this.#stands('waiting', `${reason}; ${wait}`);
   }
 
   /** The agent has seen a higher term: which one ends this leadership. */

@@ -38,6 +38,8 @@ export interface WalIngestOptions {
   readonly inFlightBytesMax?: number;
   /** What was measured of a node's clock up to a position, each reading once; it is kept with the WAL. */
   readonly clockReadings?: (stream: WalStreamKey, endLsn: Lsn) => readonly ClockReading[];
+  /** How long a coordinator that does not answer is waited for, where it may hold what PostgreSQL has no more; default 30 s. */
+  readonly patienceMs?: number;
   /** For metrics. */
   readonly onReceived?: (node: string, walBytes: number, frameBytes: number) => void;
 }

@@ -8,7 +8,6 @@ import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { JournalEnd } from '../../shared/wal-index/journal-decoder.ts';
 import type { JournalEntry } from '../../shared/wal-index/journal-entry.ts';
 import { readEntries, readLastHeader, scanEntries } from './entry-reader.ts';
-import { streamId } from './wal-positions.ts';
 
 export const SEGMENT_FILE_SUFFIX = '.zst';
 const SEGMENT_NAME = /^[0-9A-F]{24}$/;
@@ -82,9 +81,6 @@ export async function recoverStream(root: string, stream: WalStreamKey): Promise
     const before = runs.at(-1);
     if (before !== undefined && startLsn <= before.durableLsn) continue;
     const run = await recoverRun(files, startLsn);
-    if (before !== undefined && run.durableLsn > startLsn) {
-      notes.push(`${streamId(stream)} has a hole from ${formatLsn(before.durableLsn)} to ${formatLsn(startLsn)}`);
-    }
     if (run.durableLsn > startLsn) runs.push(run);
   }
   return { runs, notes };

@@ -1,4 +1,5 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
+import type { Lsn } from '../postgres/lsn.ts';
 import type { WalStreamKey } from '../wal/change-set.ts';
 
 /**
@@ -66,6 +67,17 @@ export function walIndexPath(stream: WalStreamKey, segment: string): string {
 /** A timeline's history file. */
 export function historyPath(node: string, systemIdentifier: string, timeline: number): string {
   return `${nodePrefix(node, systemIdentifier)}wal/${timelineName(timeline)}.history`;
+}
+
+/** `nodes/<node>/<system identifier>/gaps/`: what is known to be missing of its WAL. */
+export function gapsPrefix(node: string, systemIdentifier: string): string {
+  return `${nodePrefix(node, systemIdentifier)}gaps/`;
+}
+
+/** `<timeline>-<start>-<end>-<term>.json`, in hexadecimal but for the term. */
+export function gapPath(stream: WalStreamKey, startLsn: Lsn, endLsn: Lsn, term: bigint): string {
+  const [start, end] = [startLsn, endLsn].map((lsn) => lsn.toString(16).toUpperCase().padStart(16, '0'));
+  return `${gapsPrefix(stream.node, stream.systemIdentifier)}${timelineName(stream.timeline)}-${start}-${end}-${term}.json`;
 }
 
 /** `journal/<node>/<system identifier>/<timeline>/` */

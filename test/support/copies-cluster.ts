@@ -5,6 +5,7 @@ import type { CoordinatorInfo, LeaderInfo, Leadership } from '../../coordinator/
 import { AcknowledgementTracker } from '../../coordinator/copies/acknowledgement-tracker.ts';
 import { CopyReader } from '../../coordinator/copies/copy-reader.ts';
 import { Follower } from '../../coordinator/copies/follower.ts';
+import { HoleFiller } from '../../coordinator/copies/hole-filler.ts';
 import { ObjectMesh } from '../../coordinator/copies/object-mesh.ts';
 import { ObservedRepository } from '../../coordinator/copies/observed-repository.ts';
 import { peerService } from '../../coordinator/copies/peer-service.ts';
@@ -18,6 +19,7 @@ import { TermStore } from '../../coordinator/term-store/term-store.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../shared/lifecycle/clock.ts';
 import { NO_LSN } from '../../shared/postgres/lsn.ts';
+import type { Service } from '../../shared/lifecycle/service.ts';
 import { silentLogger } from '../../shared/observability/logger.ts';
 import { PosixRepository } from '../../shared/repository/posix-repository.ts';
 import { protocol } from '../../shared/rpc/proto.ts';
@@ -34,6 +36,7 @@ export interface CopiesClusterOptions {
   /** Asked whenever somebody looks. */
   readonly instances: () => readonly Instance[];
   readonly zstd?: FrameCodec;
+  readonly patienceMs?: number;
 }
 
 /** What a coordination service would say; the test is the service. */
@@ -89,7 +92,7 @@ export class MadeCoordinator {
       MadeCoordinator,
       'id' | 'dataCenter' | 'path' | 'store' | 'repository' | 'tracker' | 'follower' | 'ingest' | 'address'
     >,
-    mesh: ObjectMesh,
+    services: readonly Service[],
     parts: { posix: PosixRepository; server: RpcServer; peers: Peers; disk: LossyDisk },
   ) {
     this.id = fields.id;
@@ -102,7 +105,7 @@ export class MadeCoordinator {
     this.ingest = fields.ingest;
     this.address = fields.address;
     this.#parts = parts;
-    this.#running.push(this.follower.run(this.#stop.signal), mesh.run(this.#stop.signal));
+    this.#running.push(...services.map((service) => service.run(this.#stop.signal)));
   }
 
   static async start(id: string, dataCenter: string, coordination: MadeCoordination, options: CopiesClusterOptions) {
@@ -129,7 +132,11 @@ export class MadeCoordinator {
     const shared = { coordinatorId: id, dataCenter, repositoryId, peers, store, repository, tracker, terms };
     const parts = { clock: systemClock, logger: silentLogger(), random: Math.random };
     const follower = new Follower({ ...shared, ...parts, coordination });
-    const mesh = new ObjectMesh({ ...shared, ...parts });
+    const services = [
+      follower,
+      new ObjectMesh({ ...shared, ...parts }),
+      new HoleFiller({ ...shared, ...parts, intervalMs: 100 }),
+    ];
     const membership = {
       nodes: () => options.instances(),
       primary: (node: string) => options.instances().find((instance) => instance.node === node) ?? null,
@@ -140,6 +147,7 @@ export class MadeCoordinator {
       ...parts,
       membership,
       agentChannel: (address) => peers.channel(address),
+      ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
     });
     const server = new RpcServer();
     server.addService(
@@ -154,7 +162,7 @@ export class MadeCoordinator {
     const address = await server.listen('127.0.0.1:0');
     coordination.add({ coordinatorId: id, dataCenter, address });
     const fields = { id, dataCenter, path: directory, store, repository, tracker, follower, ingest, address };
-    return new MadeCoordinator(fields, mesh, { posix, server, peers, disk });
+    return new MadeCoordinator(fields, services, { posix, server, peers, disk });
   }
 
   get isLeading(): boolean {

@@ -59,6 +59,11 @@ export class MadeAgent {
     await this.#server.stop(0);
   }
 
+  /** Ends the call that is running. */
+  hangUp(): void {
+    this.#endCall();
+  }
+
   get instance(): Instance {
     return {
       node: this.#options.node,

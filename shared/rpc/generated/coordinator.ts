@@ -47,6 +47,7 @@ import type { SynchronousMode as _tidemark_v1_SynchronousMode, SynchronousMode__
 import type { TakeBaseBackupRequest as _tidemark_v1_TakeBaseBackupRequest, TakeBaseBackupRequest__Output as _tidemark_v1_TakeBaseBackupRequest__Output } from './tidemark/v1/TakeBaseBackupRequest.ts';
 import type { TimelineHistory as _tidemark_v1_TimelineHistory, TimelineHistory__Output as _tidemark_v1_TimelineHistory__Output } from './tidemark/v1/TimelineHistory.ts';
 import type { WalPosition as _tidemark_v1_WalPosition, WalPosition__Output as _tidemark_v1_WalPosition__Output } from './tidemark/v1/WalPosition.ts';
+import type { WalRun as _tidemark_v1_WalRun, WalRun__Output as _tidemark_v1_WalRun__Output } from './tidemark/v1/WalRun.ts';
 import type { WalStream as _tidemark_v1_WalStream, WalStream__Output as _tidemark_v1_WalStream__Output } from './tidemark/v1/WalStream.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -102,6 +103,7 @@ export interface ProtoGrpcType {
       TakeBaseBackupRequest: MessageTypeDefinition<_tidemark_v1_TakeBaseBackupRequest, _tidemark_v1_TakeBaseBackupRequest__Output>
       TimelineHistory: MessageTypeDefinition<_tidemark_v1_TimelineHistory, _tidemark_v1_TimelineHistory__Output>
       WalPosition: MessageTypeDefinition<_tidemark_v1_WalPosition, _tidemark_v1_WalPosition__Output>
+      WalRun: MessageTypeDefinition<_tidemark_v1_WalRun, _tidemark_v1_WalRun__Output>
       WalStream: MessageTypeDefinition<_tidemark_v1_WalStream, _tidemark_v1_WalStream__Output>
     }
   }

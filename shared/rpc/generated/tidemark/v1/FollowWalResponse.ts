@@ -11,6 +11,16 @@ export interface _tidemark_v1_FollowWalResponse_Acknowledged__Output {
   'acknowledgedLsn': (string);
 }
 
+export interface _tidemark_v1_FollowWalResponse_Hole {
+  'fromLsn'?: (number | string | Long);
+  'toLsn'?: (number | string | Long);
+}
+
+export interface _tidemark_v1_FollowWalResponse_Hole__Output {
+  'fromLsn': (string);
+  'toLsn': (string);
+}
+
 export interface _tidemark_v1_FollowWalResponse_Opened {
   'term'?: (number | string | Long);
   'fromLsn'?: (number | string | Long);
@@ -29,12 +39,14 @@ export interface FollowWalResponse {
   'opened'?: (_tidemark_v1_FollowWalResponse_Opened | null);
   'changeSet'?: (_tidemark_v1_ChangeSet | null);
   'acknowledged'?: (_tidemark_v1_FollowWalResponse_Acknowledged | null);
-  'response'?: "opened"|"changeSet"|"acknowledged";
+  'hole'?: (_tidemark_v1_FollowWalResponse_Hole | null);
+  'response'?: "opened"|"changeSet"|"acknowledged"|"hole";
 }
 
 export interface FollowWalResponse__Output {
   'opened'?: (_tidemark_v1_FollowWalResponse_Opened__Output | null);
   'changeSet'?: (_tidemark_v1_ChangeSet__Output | null);
   'acknowledged'?: (_tidemark_v1_FollowWalResponse_Acknowledged__Output | null);
-  'response'?: "opened"|"changeSet"|"acknowledged";
+  'hole'?: (_tidemark_v1_FollowWalResponse_Hole__Output | null);
+  'response'?: "opened"|"changeSet"|"acknowledged"|"hole";
 }

@@ -1,6 +1,7 @@
 // Original file: proto/tidemark/v1/coordinator.proto
 
 import type { WalStream as _tidemark_v1_WalStream, WalStream__Output as _tidemark_v1_WalStream__Output } from '../../tidemark/v1/WalStream.ts';
+import type { WalRun as _tidemark_v1_WalRun, WalRun__Output as _tidemark_v1_WalRun__Output } from '../../tidemark/v1/WalRun.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface WalPosition {
@@ -10,6 +11,7 @@ export interface WalPosition {
   'nextRecordLsn'?: (number | string | Long);
   'walSegmentBytes'?: (number);
   'acknowledgedLsn'?: (number | string | Long);
+  'runs'?: (_tidemark_v1_WalRun)[];
 }
 
 export interface WalPosition__Output {
@@ -19,4 +21,5 @@ export interface WalPosition__Output {
   'nextRecordLsn': (string);
   'walSegmentBytes': (number);
   'acknowledgedLsn': (string);
+  'runs': (_tidemark_v1_WalRun__Output)[];
 }
