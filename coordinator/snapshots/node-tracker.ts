@@ -20,7 +20,7 @@ interface ReadMark {
 }
 
 /**
- * What is known of one node from its WAL, read without a hole up to `readLsn`. Branches are kept until a cut settles them.
+ * What is known of one node from its WAL, read up to `readLsn`, without a hole from `heldFromLsn` on. Branches are kept until a cut settles them.
  * Ordinary transactions' ends are kept only while a collect is under way: a position sampled after its beginning lies at or
  * after everything that was read before it, so no later question reaches back further.
  */
@@ -37,6 +37,9 @@ export class NodeTracker {
   #startLsn: Lsn = NO_LSN;
   /** Behind the last record that was read before the current collect began; null if that is not known. */
   #beforeCollectLsn: Lsn | null = null;
+  #heldFromLsn: Lsn = NO_LSN;
+  /** What is read next is the first behind a hole. */
+  #crossing = false;
   #collecting = false;
   #events: EventMark[] = [];
   #marks: ReadMark[] = [];
@@ -60,6 +63,23 @@ export class NodeTracker {
   /** The WAL was read up to here; NO_LSN if nothing was read. */
   get readLsn(): Lsn {
     return this.#readLsn;
+  }
+
+  /** No WAL is missing between it and `readLsn`; NO_LSN if none is missing since the reading began. */
+  get heldFromLsn(): Lsn {
+    return this.#heldFromLsn;
+  }
+
+  /** The WAL up to `toLsn` is not here: goes on there as where a stream begins. */
+  crossHole(toLsn: Lsn): void {
+    this.history.crossGap();
+    this.#crossing = true;
+    this.#heldFromLsn = toLsn;
+    this.#startLsn = toLsn;
+    this.#lastRecordLsn = NO_LSN;
+    this.#beforeCollectLsn = null;
+    this.#events = [];
+    this.#marks = [];
   }
 
   /** Goes on from a snapshot's cut instead of from the stream's beginning. */
@@ -101,10 +121,11 @@ export class NodeTracker {
       return;
     }
     assert(
-      this.#readLsn === NO_LSN || changeSet.startLsn <= this.#readLsn,
+      this.#readLsn === NO_LSN || this.#crossing || changeSet.startLsn <= this.#readLsn,
       'change sets follow each other without a hole',
     );
-    const beginning = this.#readLsn === NO_LSN;
+    const beginning = this.#readLsn === NO_LSN || this.#crossing;
+    this.#crossing = false;
     for (const event of changeSet.events) {
       // Branches are seeded for the stream's beginning only; later every PREPARE is read.
       if (event.seeded === true ? beginning : event.lsn > this.#seenLsn) {

@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
 import { readHistory } from '../../shared/repository/timeline-histories.ts';
+import { listWalGaps } from '../../shared/repository/wal-gap.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import type { ObservedRepository } from '../copies/observed-repository.ts';
@@ -49,6 +50,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
       }),
     wal: store,
     history: (stream) => readHistory(repository, stream),
+    gaps: (stream) => listWalGaps(repository, stream.node, stream.systemIdentifier),
     acknowledgements: parts.tracker,
     timestamps: parts.timestamps,
     repository,

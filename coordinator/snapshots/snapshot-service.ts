@@ -16,6 +16,7 @@ import {
 } from '../../shared/repository/snapshot-manifest.ts';
 import { formatTimestamp, timestampMs, type HybridTimestamp } from '../../shared/timestamp/hybrid-timestamp.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import type { LeaderDuty } from '../election/leader-duty.ts';
 import type { WalSource } from '../journal/wal-positions.ts';
@@ -24,6 +25,7 @@ import { cutNodesAt, synchronousWish, type Between } from './collected-cut.ts';
 import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
 import { findStartingPoint } from './starting-point.ts';
+import { findUndecided } from './undecided.ts';
 import { WalTracker } from './wal-tracker.ts';
 
 /** The name under which the leader records the last snapshot; writing it proves the right to declare. */
@@ -43,6 +45,8 @@ export interface SnapshotServiceOptions {
   readonly wal: WalSource;
   /** How the stream's timeline came to be; null while that is not known. */
   readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
+  /** What was declared to be missing of the node's WAL, on whatever timeline. */
+  readonly gaps: (stream: WalStreamKey) => Promise<readonly LsnRange[]>;
   readonly acknowledgements: {
     acknowledged(stream: WalStreamKey): Lsn;
     waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
@@ -181,12 +185,13 @@ export class SnapshotService implements LeaderDuty {
   }
 
   #follow(signal: AbortSignal, startFrom: Snapshot | null): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver'> {
-    const { wal, clock, streams, history, observer } = this.#options;
+    const { wal, clock, streams, history, gaps, observer } = this.#options;
     const tracker = new WalTracker({
       wal,
       clock,
       streams,
       history,
+      gaps,
       startFrom,
       onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
     });
@@ -275,7 +280,16 @@ export class SnapshotService implements LeaderDuty {
       const collect = await this.#collect(term, streams);
       const draft = await this.#cut(term, collect, streams);
       const isOfAll = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
-      const complete = isOfAll && (this.#options.missing?.() ?? []).length === 0;
+      const undecided = findUndecided(
+        draft.cut.inDoubt,
+        tracker.nodes().map(({ node, history }) => ({
+          node,
+          gapBeforeBarrier: history.gapBeforeBarrier,
+          branches: [...history.branches()],
+        })),
+        this.#matchers,
+      );
+      const complete = isOfAll && undecided.length === 0 && (this.#options.missing?.() ?? []).length === 0;
       if (!draft.nodes.some((node) => node.sampled)) {
         throw nobodyAnswered(collect, streams);
       }
@@ -296,7 +310,7 @@ export class SnapshotService implements LeaderDuty {
         nodes: draft.nodes,
         inDoubt: draft.cut.inDoubt,
         ...(draft.cut.openDecisions.length === 0 ? {} : { openDecisions: draft.cut.openDecisions }),
-        broken: [...term.brokenToReport, ...draft.cut.broken].slice(0, BROKEN_MAX),
+        broken: [...term.brokenToReport, ...undecided, ...draft.cut.broken].slice(0, BROKEN_MAX),
       };
       if (complete) {
         // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
@@ -356,8 +370,12 @@ export class SnapshotService implements LeaderDuty {
     });
     const deadline = this.#deadline(term);
     await Promise.all(sampled.map((node) => this.#waitForNode(term, node, deadline)));
-    for (const { node, second } of sampled) {
-      const stream = tracker.node(node)?.stream;
+    for (const { node, first, second } of sampled) {
+      const known = tracker.node(node);
+      const stream = known?.stream;
+      if (known !== null && known.heldFromLsn > first.insertLsn) {
+        throw new TidemarkError('TM-SNAP-002', `WAL of node ${node} from the time of the collect is missing`);
+      }
       if (stream?.timeline !== second.timeline || stream.systemIdentifier !== second.systemIdentifier) {
         throw new TidemarkError('TM-SNAP-002', `node ${node} left timeline ${second.timeline} during the collect`);
       }

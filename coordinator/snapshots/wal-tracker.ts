@@ -7,7 +7,8 @@ import { FIRST_BARRIER } from '../../shared/cuts/branch-history.ts';
 import { carriedDecisions } from '../../shared/cuts/carried-decisions.ts';
 import type { Decision } from '../../shared/cuts/decision.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
-import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
+import { missingFrom, type LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { WalSource } from '../journal/wal-positions.ts';
 import { NodeTracker } from './node-tracker.ts';
 
@@ -20,6 +21,8 @@ interface WalTrackerOptions {
   readonly streams: () => readonly WalStreamKey[];
   /** How the stream's timeline came to be; null while that is not known. */
   readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
+  /** What was declared to be missing of the node's WAL, on whatever timeline. */
+  readonly gaps: (stream: WalStreamKey) => Promise<readonly LsnRange[]>;
   /** The snapshot to go on from; null: from the beginning of every stream. */
   readonly startFrom: Snapshot | null;
   /** A stream cannot be followed for now; it is tried again. */
@@ -133,7 +136,7 @@ export class WalTracker {
         return;
       }
       for await (const changeSet of this.#options.wal.read(stream, tracker.readLsn, signal)) {
-        tracker.apply(changeSet);
+        this.#apply(tracker, changeSet);
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -209,7 +212,7 @@ export class WalTracker {
       const next = { ...stream, timeline: ancestors[index + 1]?.timeline ?? stream.timeline };
       const firstLsn = this.#options.wal.position(next)?.firstLsn ?? NO_LSN;
       const joinLsn = minLsn(tracker.readLsn, switchLsn);
-      if (tracker.readLsn !== NO_LSN && joinLsn < firstLsn) {
+      if (tracker.readLsn !== NO_LSN && joinLsn < firstLsn && !(await this.#isLost(next, joinLsn, firstLsn))) {
         throw new TidemarkError(
           'TM-WAL-003',
           `node ${stream.node} went on on timeline ${next.timeline}, whose WAL is here from ${formatLsn(firstLsn)} on, but that of timeline ${tracker.stream.timeline} only up to ${formatLsn(joinLsn)}`,
@@ -228,6 +231,21 @@ export class WalTracker {
     }
   }
 
+  #apply(tracker: NodeTracker, changeSet: ChangeSet): void {
+    const { stream, readLsn } = tracker;
+    if (readLsn !== NO_LSN && changeSet.startLsn > readLsn) {
+      tracker.crossHole(changeSet.startLsn);
+      this.#options.onProblem(
+        stream,
+        new TidemarkError(
+          'TM-WAL-003',
+          `WAL of node ${stream.node} from ${formatLsn(readLsn)} to ${formatLsn(changeSet.startLsn)} is missing: what ended there is not known`,
+        ),
+      );
+    }
+    tracker.apply(changeSet);
+  }
+
   /** Reads what is held of the tracker's timeline, up to a position. */
   async #readUpTo(tracker: NodeTracker, endLsn: Lsn, signal: AbortSignal): Promise<void> {
     const { wal } = this.#options;
@@ -237,12 +255,17 @@ export class WalTracker {
       return;
     }
     for await (const changeSet of wal.read(tracker.stream, tracker.readLsn, signal)) {
-      tracker.apply(changeSet);
+      this.#apply(tracker, changeSet);
       if (tracker.readLsn >= until) {
         return;
       }
     }
     signal.throwIfAborted();
+  }
+
+  /** Whether nobody is expected to bring what is missing before a timeline. */
+  async #isLost(stream: WalStreamKey, startLsn: Lsn, endLsn: Lsn): Promise<boolean> {
+    return missingFrom([{ startLsn, endLsn }], await this.#options.gaps(stream)).length === 0;
   }
 
   async #historyOf(stream: WalStreamKey): Promise<TimelineHistory> {

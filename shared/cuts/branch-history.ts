@@ -31,6 +31,9 @@ export class BranchHistory {
   /** Start of the last record that ended a branch which was dropped. */
   #forgottenLsn: Lsn = NO_LSN;
   #barrier: { readonly number: number; readonly afterLsn: Lsn } | null = null;
+  /** Those that were open where WAL began to be missing, until one is seen again. */
+  readonly #beforeGap = new Map<number, GrowingBranch>();
+  #gapBeforeBarrier: number | null = null;
 
   constructor(node: string, timeline: number) {
     this.#node = node;
@@ -71,6 +74,22 @@ export class BranchHistory {
   /** Whether a branch was dropped that would be open again if the node went on on another timeline from `forkLsn`. */
   forgetsAfter(forkLsn: Lsn): boolean {
     return maxLsn(this.#forgottenLsn, this.#decisions.forgottenLsn) >= forkLsn;
+  }
+
+  /**
+   * WAL is missing from here on up to the next event. Whatever is open behind the gap is seeded there, as where a stream begins; what
+   * was open before it and is not seeded has ended, nobody knows how.
+   */
+  crossGap(): void {
+    for (const branch of this.#open.values()) this.#beforeGap.set(branch.xid, branch);
+    this.#open.clear();
+    this.#gapBeforeBarrier = Infinity;
+    this.#reportOrphans = false;
+  }
+
+  /** The first barrier behind the last gap, infinite if there was none yet; null if no gap was crossed. */
+  get gapBeforeBarrier(): number | null {
+    return this.#gapBeforeBarrier;
   }
 
   /** Takes the next event. Ordinary commits and aborts are no branches' business; some of them decide over branches elsewhere. */
@@ -124,6 +143,7 @@ export class BranchHistory {
       }
     }
     this.#decisions.markBarrier(number, beforeLsn, afterLsn);
+    if (this.#gapBeforeBarrier === Infinity) this.#gapBeforeBarrier = number;
     this.#barrier = { number, afterLsn };
     // What began and ended around the stream's beginning may have been seeded by nobody; from now on a missing PREPARE is news.
     this.#reportOrphans = true;
@@ -171,6 +191,7 @@ export class BranchHistory {
   }
 
   #prepare(event: TransactionEvent): void {
+    if (event.seeded === true) this.#reopen(event.xid, event.gid);
     const known = this.#open.get(event.xid);
     if (known !== undefined && (event.seeded === true || known.prepareLsn === event.lsn)) {
       return;
@@ -203,6 +224,7 @@ export class BranchHistory {
   }
 
   #finish(event: TransactionEvent, kind: 'commit' | 'rollback'): void {
+    this.#reopen(event.xid);
     const branch = this.#open.get(event.xid);
     if (branch === undefined) {
       if (kind === 'commit' && this.#reportOrphans) {
@@ -213,6 +235,14 @@ export class BranchHistory {
     this.#open.delete(event.xid);
     branch.end = { kind, lsn: event.lsn, previousLsn: event.previousLsn, timeUs: event.timeUs };
     this.#finished.push(branch);
+  }
+
+  /** A branch from before the gap is seen behind it: it was open all the while. */
+  #reopen(xid: number, gid?: string): void {
+    const branch = this.#beforeGap.get(xid);
+    if (branch === undefined || (gid !== undefined && branch.gid !== gid)) return;
+    this.#beforeGap.delete(xid);
+    this.#open.set(xid, branch);
   }
 
   #lose(branch: GrowingBranch): void {

@@ -177,6 +177,7 @@ export class FakeCluster implements WalSource {
       cluster: 'test',
       coordinatorId: 'east',
       clock: systemClock,
+      gaps: async () => [],
       streams: () => [...this.nodes.values()].map((node) => node.stream),
       sampler: () => ({
         sample: async (name, { flush }) => {

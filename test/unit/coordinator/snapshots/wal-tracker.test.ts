@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { WalPosition, WalSource } from '../../../../coordinator/journal/wal-positions.ts';
 import { Wakeup } from '../../../../coordinator/journal/wakeup.ts';
 import { WalTracker } from '../../../../coordinator/snapshots/wal-tracker.ts';
-import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
+import type { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
-import { lsn, NO_LSN, type Lsn } from '../../../../shared/postgres/lsn.ts';
+import { lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import type { TimelineAncestor } from '../../../../shared/postgres/timeline-history.ts';
 import type { Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
-import { joinLsnRanges } from '../../../../shared/wal/lsn-range.ts';
+import { joinLsnRanges, type LsnRange } from '../../../../shared/wal/lsn-range.ts';
 import type { ChangeSet, WalStreamKey } from '../../../../shared/wal/change-set.ts';
 import type { TransactionEvent, TransactionEventKind } from '../../../../shared/wal/transaction-event.ts';
 import { waitFor } from '../../../support/wait-for.ts';
@@ -24,13 +24,28 @@ class MadeWal implements WalSource {
   readonly #grown = new Wakeup();
   current = 1;
   readonly ancestors: TimelineAncestor[] = [];
+  gaps: readonly LsnRange[] = [];
 
   stream(timeline = this.current): WalStreamKey {
     return { node: 'a', systemIdentifier: '7', timeline };
   }
 
-  /** One change set. */
-  add(timeline: number, fromLsn: number, endLsn: number, records: Records = {}): void {
+  /** One change set. @param seeds the xids of what pg_prepared_xacts showed at its beginning */
+  add(timeline: number, fromLsn: number, endLsn: number, records: Records = {}, seeds: readonly number[] = []): void {
+    const seeded = seeds.map((xid): TransactionEvent => {
+      const at = lsn(BigInt(fromLsn));
+      const positions = { lsn: at, endLsn: at, previousLsn: at };
+      return {
+        kind: 'prepare',
+        ...positions,
+        xid,
+        databaseOid: 5,
+        gid: `g${xid}`,
+        timeUs: 1n,
+        subxids: [],
+        seeded: true,
+      };
+    });
     const events = Object.entries(records).map(([at, [kind, xid]]): TransactionEvent => ({
       kind,
       lsn: lsn(BigInt(at)),
@@ -53,7 +68,7 @@ class MadeWal implements WalSource {
       frame: Buffer.alloc(0),
       frameCrc32: 0,
       contentSha256: Buffer.alloc(32),
-      events,
+      events: [...seeded, ...events],
       changedBlocks: Buffer.alloc(0),
       clocks: [],
     });
@@ -83,9 +98,6 @@ class MadeWal implements WalSource {
 
   async *read(stream: WalStreamKey, fromLsn: Lsn, signal: AbortSignal): AsyncGenerator<ChangeSet, void> {
     const held = this.#timelines.get(stream.timeline) ?? [];
-    if (fromLsn !== NO_LSN && fromLsn < (held[0]?.startLsn ?? NO_LSN)) {
-      throw new TidemarkError('TM-WAL-003', 'kept from later on');
-    }
     for (let index = 0; ; index++) {
       while (held.length <= index) {
         if (signal.aborted) return;
@@ -115,6 +127,7 @@ async function tracking(
       timeline,
       ancestors: wal.ancestors.filter((ancestor) => ancestor.timeline < timeline),
     }),
+    gaps: async () => wal.gaps,
     startFrom,
     onProblem: (_, error) => problems.push((error as TidemarkError).code),
   });
@@ -221,6 +234,67 @@ describe('the WAL tracker', () => {
       assert.equal(tracker.node('a')?.stream.timeline, 1);
       wal.add(1, 1500, 2500, { 1600: ['prepare', 1] });
       await untilRead(tracker, 2, 2800);
+      assert.deepEqual(branches(tracker), ['g1 open']);
+    });
+  });
+
+  it('goes over a hole: what is open behind it is seeded, what is not has ended there, nobody knows how', async () => {
+    const wal = new MadeWal();
+    wal.add(1, 1000, 1500, { 1100: ['prepare', 1], 1200: ['prepare', 2], 1300: ['prepare', 3] });
+    await tracking(wal, async (tracker, problems) => {
+      await untilRead(tracker, 1, 1500);
+      const node = tracker.node('a');
+      tracker.beginCollect();
+      tracker.markBarrier(new Map([['a', { beforeLsn: lsn(1100n), afterLsn: lsn(1400n) }]]));
+      wal.add(1, 5000, 5500, { 5100: ['commit-prepared', 3], 5200: ['commit-prepared', 9] }, [1, 4]);
+      await untilRead(tracker, 1, 5500);
+      assert.deepEqual(branches(tracker).sort(), ['g1 open', 'g3 commit', 'g4 open']);
+      assert.deepEqual(node?.history.orphans(), [], 'the PREPARE of 9 may lie in the hole');
+      assert.deepEqual(problems, ['TM-WAL-003']);
+      assert.equal(node?.heldFromLsn, 5000n);
+      assert.equal(node.beforeCollectLsn, null);
+      assert.equal(node.positionAt(lsn(5200n))?.targetLsn, 5100n);
+      assert.equal(node.eventsIn(lsn(1000n), lsn(5000n)).any, false);
+      assert.equal(node.history.gapBeforeBarrier, Infinity);
+      tracker.markBarrier(new Map([['a', { beforeLsn: lsn(5300n), afterLsn: lsn(5400n) }]]));
+      assert.equal(node.history.gapBeforeBarrier, 3);
+      assert.ok(node.forgetsAfter(lsn(4000n)), 'a failover to a place before it cannot be followed');
+    });
+  });
+
+  it('keeps what a snapshot decided over a branch that is open on both sides of a hole', async () => {
+    const wal = new MadeWal();
+    wal.add(1, 1000, 1500);
+    wal.add(1, 5000, 5500, {}, [1]);
+    const cut = { node: 'a', systemIdentifier: '7', timeline: 1, targetLsn: lsn(1300n), walEndLsn: lsn(1400n) };
+    const doubt = { node: 'a', gid: 'g1', xid: 1, databaseOid: 5, prepareLsn: lsn(900n), preparedAtUs: 1n };
+    const start = {
+      nodes: [{ ...cut, walSegmentBytes: 1000, sampledLsn: lsn(1400n), sampled: true }],
+      inDoubt: [{ ...doubt, decision: 'commit' }],
+    } as unknown as Snapshot;
+    await tracking(
+      wal,
+      async (tracker) => {
+        await untilRead(tracker, 1, 5500);
+        const [branch] = tracker.node('a')?.history.branches() ?? [];
+        assert.equal(branch?.decidedCommit, true);
+        assert.equal(branch.prepareLsn, 900n);
+      },
+      start,
+    );
+  });
+
+  it('goes over to a timeline whose beginning is missing once that was declared', async () => {
+    const wal = new MadeWal();
+    wal.add(1, 1000, 1500, { 1100: ['prepare', 1] });
+    await tracking(wal, async (tracker, problems) => {
+      await untilRead(tracker, 1, 1500);
+      wal.leave(2500, 2);
+      wal.add(2, 4000, 4800, {}, [1]);
+      await waitFor('it waits', () => problems.includes('TM-WAL-003'));
+      assert.equal(tracker.node('a')?.stream.timeline, 1);
+      wal.gaps = [{ startLsn: lsn(1500n), endLsn: lsn(4000n) }];
+      await untilRead(tracker, 2, 4800);
       assert.deepEqual(branches(tracker), ['g1 open']);
     });
   });
