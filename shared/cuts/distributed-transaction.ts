@@ -82,28 +82,42 @@ export function groupBranches(
 type CorrectedClock = (node: string, timeUs: bigint) => bigint;
 
 function groupUses(uses: readonly Branch[], clock: CorrectedClock): Branch[][] {
-  const reused = uses.some((use, index) =>
-    uses.slice(0, index).some((other) => separatedByNode(use, other) && !separatedByBarrier(use, other)),
-  );
+  const reused = isReused(uses);
   const ordered = [...uses].sort((a, b) => compare(clock(a.node, a.preparedAtUs), clock(b.node, b.preparedAtUs)));
   const groups: Branch[][] = [];
+  // What is over for one use is over for those after it, so a key that is used again and again costs a look at each use.
+  let running: Branch[][] = groups;
   for (const branch of ordered) {
     const preparedAtUs = clock(branch.node, branch.preparedAtUs);
-    const group = groups.findLast(
-      (members) =>
-        members.every((member) => !separatedByNode(member, branch) && !separatedByBarrier(member, branch)) &&
-        !(
-          reused &&
-          members.every((member) => member.end !== null && clock(member.node, member.end.timeUs) < preparedAtUs)
-        ),
+    if (reused) {
+      running = running.filter(
+        (members) =>
+          !members.every((member) => member.end !== null && clock(member.node, member.end.timeUs) < preparedAtUs),
+      );
+    }
+    const group = running.findLast((members) =>
+      members.every((member) => !separatedByNode(member, branch) && !separatedByBarrier(member, branch)),
     );
     if (group === undefined) {
-      groups.push([branch]);
+      const begun = [branch];
+      groups.push(begun);
+      if (running !== groups) running.push(begun);
     } else {
       group.push(branch);
     }
   }
   return groups;
+}
+
+/** Whether two uses on one node are of different transactions and no barrier says which came first. */
+function isReused(uses: readonly Branch[]): boolean {
+  for (const [index, use] of uses.entries()) {
+    for (let other = index - 1; other >= 0; other--) {
+      const earlier = uses[other] as Branch;
+      if (separatedByNode(use, earlier) && !separatedByBarrier(use, earlier)) return true;
+    }
+  }
+  return false;
 }
 
 interface Pair {
