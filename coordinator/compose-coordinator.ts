@@ -42,6 +42,7 @@ import { registryService } from './registry-service/registry-service.ts';
 import { RestoreService } from './restore/restore-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { AgentPositionSampler } from './snapshots/agent-position-sampler.ts';
+import { SynchronousRecord } from './snapshots/synchronous-record.ts';
 import { openSnapshotService } from './snapshots/open-snapshot-service.ts';
 import { AdminSnapshots } from './snapshots/snapshot-backend.ts';
 import { TermStore } from './term-store/term-store.ts';
@@ -123,6 +124,8 @@ export async function composeCoordinator(
   });
   const timestamps = new TimestampOracle({ coordination, clock });
   const tracker = new AcknowledgementTracker({ coordinatorId, dataCenter, copiesRequired: config.copies.required });
+  const synchronousRecord = new SynchronousRecord(clock);
+  tracker.onAcknowledged(() => synchronousRecord.acknowledged());
   const clocks = new ClockWatch({
     coordinatorId,
     nodes: () => membership.nodes(),
@@ -132,6 +135,7 @@ export async function composeCoordinator(
         leadership,
         primary: (node) => membership.primary(node),
         channelTo: agentChannel,
+        heard: (node, synchronous) => synchronousRecord.heard(node, synchronous),
       }),
     clock,
   });
@@ -159,6 +163,7 @@ export async function composeCoordinator(
     store,
     tracker,
     timestamps,
+    synchronous: synchronousRecord,
     repository,
     agentChannel,
     metrics,

@@ -10,6 +10,8 @@ const CALL_TIMEOUT_MS = 10_000;
 
 interface AgentPositionSamplerOptions {
   readonly coordinatorId: string;
+  /** Called with each answer. */
+  readonly heard?: (node: string, synchronous: boolean) => void;
   readonly leadership: Leadership;
   readonly primary: (node: string) => { readonly advertisedAddress: string } | null;
   /** A channel that stays open between calls: a connection's making would widen the collect. */
@@ -44,12 +46,14 @@ export class AgentPositionSampler implements PositionSampler {
     if (sample === undefined) {
       throw new TidemarkError('TM-RPC-003', `the agent of node ${node} gave an empty answer`);
     }
+    const synchronous = sample.synchronous !== null && isConfirmed(sample.synchronous);
+    if (!flush) this.#options.heard?.(node, synchronous);
     return {
       insertLsn: lsn(BigInt(sample.insertLsn)),
       timeline: sample.timeline,
       systemIdentifier: sample.systemIdentifier,
       nodeTimeUs: BigInt(sample.nodeTimeUs),
-      synchronous: sample.synchronous !== null && isConfirmed(sample.synchronous),
+      synchronous,
     };
   }
 }

@@ -1,5 +1,7 @@
-import type { CutNode } from '../../shared/cuts/cut.ts';
+import type { Cut, CutNode, CutNodePosition } from '../../shared/cuts/cut.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
+import type { SnapshotClass, SnapshotNode } from '../../shared/repository/snapshot-manifest.ts';
+import { assert } from '../../shared/errors/assert.ts';
 import type { HybridTimestamp } from '../../shared/timestamp/hybrid-timestamp.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { AcknowledgedVector } from './acknowledged-vector.ts';
@@ -11,6 +13,15 @@ export interface Between {
   readonly timestamp: HybridTimestamp;
   /** Of all nodes; null unless all of them were in synchronous mode in the first round. */
   readonly acknowledged: AcknowledgedVector | null;
+}
+
+/** A cut that can be declared: decided, and durable on the required copies. */
+export interface Draft {
+  readonly cut: Cut;
+  readonly nodes: readonly SnapshotNode[];
+  readonly class: SnapshotClass;
+  /** No node answered; it is of all nodes all the same. */
+  readonly afterLoss: boolean;
 }
 
 /** The nodes as the cut engine takes them. @param wishOf where a node that answered is wanted at most */
@@ -54,4 +65,26 @@ export function synchronousWish({ nodes, between }: Collect<Between>): Acknowled
     return second.synchronous && position !== undefined && position >= first.insertLsn && position <= second.insertLsn;
   });
   return isBracketed ? acknowledged : null;
+}
+
+/** A cut's nodes for a manifest. @param sampleOf what the collect says of a node */
+export function snapshotNodes(
+  tracker: WalTracker,
+  cut: Cut,
+  sampleOf: (node: string, position: CutNodePosition) => Pick<SnapshotNode, 'sampledLsn' | 'sampled' | 'clock'>,
+): SnapshotNode[] {
+  return cut.nodes.map((position): SnapshotNode => {
+    const known = tracker.node(position.node);
+    assert(known !== null, 'a node of a cut is followed');
+    return {
+      node: position.node,
+      systemIdentifier: known.stream.systemIdentifier,
+      timeline: known.stream.timeline,
+      targetLsn: position.targetLsn,
+      walEndLsn: position.walEndLsn,
+      walSegmentBytes: known.segmentBytes,
+      ...sampleOf(position.node, position),
+      ...(known.history.originates.size === 0 ? {} : { originates: [...known.history.originates] }),
+    };
+  });
 }

@@ -13,6 +13,7 @@ import type { TimestampOracle } from '../timestamps/timestamp-oracle.ts';
 import { AgentPositionSampler } from './agent-position-sampler.ts';
 import { currentStreams } from './current-streams.ts';
 import { SnapshotMetrics } from './snapshot-metrics.ts';
+import type { SynchronousRecord } from './synchronous-record.ts';
 import { SnapshotService } from './snapshot-service.ts';
 
 interface Parts {
@@ -24,6 +25,7 @@ interface Parts {
   readonly store: WalStore;
   readonly tracker: AcknowledgementTracker;
   readonly timestamps: TimestampOracle;
+  readonly synchronous: SynchronousRecord;
   readonly repository: ObservedRepository;
   /** A kept connection to an agent. */
   readonly agentChannel: (address: string) => Pick<Channel, 'agent'>;
@@ -47,12 +49,14 @@ export function openSnapshotService(parts: Parts): SnapshotService {
         leadership,
         primary: (node) => membership.primary(node),
         channelTo: parts.agentChannel,
+        heard: (node, synchronous) => parts.synchronous.heard(node, synchronous),
       }),
     wal: store,
     history: (stream) => readHistory(repository, stream),
     gaps: (stream) => listWalGaps(repository, stream.node, stream.systemIdentifier),
     acknowledgements: parts.tracker,
     timestamps: parts.timestamps,
+    synchronous: parts.synchronous,
     repository,
     observer: new SnapshotMetrics(parts.metrics, parts.logger, clock),
     matchers: parts.matchers,

@@ -27,6 +27,9 @@ export class SnapshotMetrics implements SnapshotObserver {
     if (snapshot.complete) {
       this.#metrics.add('tidemark_snapshot_classes_total', { class: snapshot.class.kind });
       this.current(snapshot, Number(snapshot.timeUs / 1000n));
+      if (!snapshot.nodes.some((node) => node.sampled)) {
+        this.#logger.warn({ snapshot: snapshot.id }, 'no node answers: the snapshot holds what was acknowledged');
+      }
     } else {
       const silent = snapshot.nodes.filter((node) => !node.sampled).map((node) => node.node);
       this.#logger.warn({ snapshot: snapshot.id, silent }, 'a snapshot without all nodes');

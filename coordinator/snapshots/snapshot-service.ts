@@ -19,10 +19,12 @@ import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import type { LeaderDuty } from '../election/leader-duty.ts';
-import type { WalSource } from '../journal/wal-positions.ts';
+import { streamId, type WalSource } from '../journal/wal-positions.ts';
 import { acknowledgedVector } from './acknowledged-vector.ts';
-import { cutNodesAt, synchronousWish, type Between } from './collected-cut.ts';
+import { cutAfterLoss } from './cut-after-loss.ts';
+import { cutNodesAt, snapshotNodes, synchronousWish, type Between, type Draft } from './collected-cut.ts';
 import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
+import type { SynchronousRecord } from './synchronous-record.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
 import { findStartingPoint } from './starting-point.ts';
 import { findUndecided } from './undecided.ts';
@@ -52,6 +54,8 @@ export interface SnapshotServiceOptions {
     waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
     waitForObject(path: string, signal: AbortSignal): Promise<readonly string[]>;
   };
+  /** Of what the samplers heard. */
+  readonly synchronous: Pick<SynchronousRecord, 'untilSilence'>;
   readonly timestamps: { next(leadership: Leadership): Promise<HybridTimestamp> };
   readonly repository: Pick<Repository, 'name' | 'list' | 'stat' | 'read' | 'create'>;
   readonly observer: SnapshotObserver;
@@ -82,6 +86,11 @@ interface Term {
   readonly signal: AbortSignal;
   /** The last declared complete snapshot. */
   last: Snapshot | null;
+  /**
+   * The streams that were all in synchronous mode in a complete collect of this leadership: since then no other leader acknowledges
+   * them, and everything that was committed before is acknowledged.
+   */
+  synchronousOver: ReadonlySet<string>;
   /** Found by a complete cut that was not declared; its branches are forgotten. */
   brokenToReport: readonly BrokenTransaction[];
 }
@@ -157,6 +166,7 @@ export class SnapshotService implements LeaderDuty {
       signal: both,
       ...this.#follow(both, last),
       last,
+      synchronousOver: new Set(),
       brokenToReport: [],
     };
     this.#leading = true;
@@ -278,8 +288,9 @@ export class SnapshotService implements LeaderDuty {
     tracker.beginCollect();
     try {
       const collect = await this.#collect(term, streams);
-      const draft = await this.#cut(term, collect, streams);
-      const isOfAll = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
+      const draft = (await this.#cutAfterLoss(term, collect, streams)) ?? (await this.#cut(term, collect, streams));
+      const isSampled = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
+      const isOfAll = isSampled || draft.afterLoss;
       const undecided = findUndecided(
         draft.cut.inDoubt,
         tracker.nodes().map(({ node, history }) => ({
@@ -290,7 +301,7 @@ export class SnapshotService implements LeaderDuty {
         this.#matchers,
       );
       const complete = isOfAll && undecided.length === 0 && (this.#options.missing?.() ?? []).length === 0;
-      if (!draft.nodes.some((node) => node.sampled)) {
+      if (!draft.afterLoss && !draft.nodes.some((node) => node.sampled)) {
         throw nobodyAnswered(collect, streams);
       }
       if (!asked && complete && term.last !== null && isCurrent(term.last, draft)) {
@@ -312,7 +323,7 @@ export class SnapshotService implements LeaderDuty {
         ...(draft.cut.openDecisions.length === 0 ? {} : { openDecisions: draft.cut.openDecisions }),
         broken: [...term.brokenToReport, ...undecided, ...draft.cut.broken].slice(0, BROKEN_MAX),
       };
-      if (complete) {
+      if (complete && isSampled) {
         // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
         term.brokenToReport = snapshot.broken;
         tracker.settle(draft.cut.settled);
@@ -357,12 +368,30 @@ export class SnapshotService implements LeaderDuty {
     );
   }
 
+  /**
+   * After the loss of all nodes what was acknowledged is the state, if commits waited for that. What lies behind it may still come to
+   * light, when a node starts again: so nothing is forgotten because of such a cut, and no leader goes on from it.
+   */
+  async #cutAfterLoss(term: Term, collect: Collect<Between>, streams: readonly WalStreamKey[]): Promise<Draft | null> {
+    const { synchronous, acknowledgements } = this.#options;
+    const wasSynchronous =
+      streams.every((stream) => term.synchronousOver.has(streamId(stream))) &&
+      synchronous.untilSilence(streams.map(({ node }) => node));
+    if (collect.nodes.length > 0 || !wasSynchronous) return null;
+    const { tracker, signal } = term;
+    const { failures } = collect;
+    const waitMs = this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS;
+    const matchers = this.#matchers;
+    const cut = await cutAfterLoss({ streams, failures, tracker, acknowledgements, matchers, waitMs, signal });
+    if (cut === null) return null;
+    const nodes = snapshotNodes(tracker, cut, (_, { limitLsn }) => ({ sampledLsn: limitLsn, sampled: false }));
+    const deadline = this.#deadline(term);
+    await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
+    return { cut, nodes, class: { kind: 'causal' }, afterLoss: true };
+  }
+
   /** The greatest closed cut below the collected vector, once it is decided and durable. */
-  async #cut(
-    term: Term,
-    collect: Collect<Between>,
-    streams: readonly WalStreamKey[],
-  ): Promise<{ readonly cut: Cut; readonly nodes: readonly SnapshotNode[]; readonly class: SnapshotClass }> {
+  async #cut(term: Term, collect: Collect<Between>, streams: readonly WalStreamKey[]): Promise<Draft> {
     const { tracker } = term;
     const sampled = collect.nodes.filter(({ node, second }) => {
       const stream = streams.find((known) => known.node === node);
@@ -404,28 +433,20 @@ export class SnapshotService implements LeaderDuty {
         sampled.map(({ node, first, second }) => [node, { beforeLsn: first.insertLsn, afterLsn: second.insertLsn }]),
       ),
     );
-    const nodes = cut.nodes.map((position): SnapshotNode => {
-      const known = tracker.node(position.node);
-      const vector = sampled.find(({ node }) => node === position.node);
-      if (known === null) {
-        throw new TidemarkError('TM-INTERNAL-001', `node ${position.node} of a cut is not followed`);
-      }
-      return {
-        node: position.node,
-        systemIdentifier: known.stream.systemIdentifier,
-        timeline: known.stream.timeline,
-        targetLsn: position.targetLsn,
-        walEndLsn: position.walEndLsn,
-        walSegmentBytes: known.segmentBytes,
-        sampledLsn: vector?.second.insertLsn ?? position.walEndLsn,
-        sampled: vector !== undefined,
-        ...(vector === undefined ? {} : { clock: vector.clock }),
-        ...(known.history.originates.size === 0 ? {} : { originates: [...known.history.originates] }),
-      };
+    const nodes = snapshotNodes(tracker, cut, (node, { walEndLsn }) => {
+      const vector = sampled.find((known) => known.node === node);
+      return vector === undefined
+        ? { sampledLsn: walEndLsn, sampled: false }
+        : { sampledLsn: vector.second.insertLsn, sampled: true, clock: vector.clock };
     });
     await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
     const causal = synchronous || (quiet && complete && cut.atWish);
-    return { cut, nodes, class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs } };
+    if (complete) {
+      const isSynchronous = sampled.every(({ first, second }) => first.synchronous && second.synchronous);
+      term.synchronousOver = new Set(isSynchronous ? streams.map((stream) => streamId(stream)) : []);
+    }
+    const kind: SnapshotClass = causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs };
+    return { cut, nodes, class: kind, afterLoss: false };
   }
 
   async #waitForNode(term: Term, { node, second }: NodeCollect, deadline: AbortSignal): Promise<void> {

@@ -9,11 +9,15 @@ interface Streams {
   readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
 }
 
-/** The last complete snapshot of which no failover took anything back; null if there is none. */
+/**
+ * The last complete snapshot that was decided by readings of all nodes, and of which no failover took anything back; null if there is
+ * none. One that was taken after a loss says nothing of what its nodes had written and not sent.
+ */
 export async function findStartingPoint(catalogue: SnapshotCatalogue, nodes: Streams): Promise<Snapshot | null> {
   for (const id of await catalogue.ids()) {
     const snapshot = await catalogue.get(id);
-    if (snapshot.complete && (await isInHistory(snapshot, nodes))) {
+    const isSampled = snapshot.nodes.every(({ sampled }) => sampled);
+    if (snapshot.complete && isSampled && (await isInHistory(snapshot, nodes))) {
       return snapshot;
     }
   }

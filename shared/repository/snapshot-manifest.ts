@@ -74,7 +74,10 @@ export interface Snapshot {
   readonly timeUs: bigint;
   readonly label: string;
   readonly class: SnapshotClass;
-  /** Every node answered. `latest` means the last complete one. */
+  /**
+   * It is of every node: each answered, or none did and all had waited for the acknowledgements (synchronous mode). `latest` means the
+   * last complete one.
+   */
   readonly complete: boolean;
   readonly cluster: string;
   readonly coordinatorId: string;

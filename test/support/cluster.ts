@@ -34,6 +34,7 @@ export interface ClusterStatus {
     readonly problem: string;
     readonly acknowledged_lsn: string;
     readonly flush_lsn: string;
+    readonly synchronous: string;
     readonly copies: readonly { readonly data_center: string; readonly durable_lsn: string }[];
   }[];
   readonly problems: readonly string[];

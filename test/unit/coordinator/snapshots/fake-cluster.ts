@@ -37,6 +37,7 @@ export class FakeCluster implements WalSource {
   /** Called before each sample is taken: the history goes on while a collect is under way. */
   beforeSample: (node: string) => void = () => {};
   putFails = false;
+  synchronousUntilSilence = false;
   samples = 0;
   #wakeups = new Set<() => void>();
   #ms = Date.UTC(2026, 10, 22);
@@ -219,6 +220,7 @@ export class FakeCluster implements WalSource {
           return hybridTimestamp(timestamp);
         },
       },
+      synchronous: { untilSilence: () => this.synchronousUntilSilence },
       repository: this.repository(),
       observer: {
         taken: (snapshot) => this.observed.push(`taken ${snapshot.id}`),

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
+import { systemClock } from '../../../../shared/lifecycle/clock.ts';
+import type { SnapshotService } from '../../../../coordinator/snapshots/snapshot-service.ts';
+import { SynchronousRecord } from '../../../../coordinator/snapshots/synchronous-record.ts';
 import { FakeCluster, holds, leading } from './fake-cluster.ts';
 
 /** Two nodes in synchronous mode. */
@@ -132,5 +135,135 @@ describe('snapshots in synchronous mode', () => {
       assert.equal(snapshot.class.kind, 'bounded');
       assert(!holds(snapshot, 'b', commit), 'its PREPARE on a is missing');
     });
+  });
+
+  describe('after the loss of all nodes', () => {
+    /** Takes a snapshot, lets `work` happen, and loses all nodes. */
+    async function afterLoss(
+      cluster: FakeCluster,
+      work: () => void,
+      check: (service: SnapshotService) => Promise<void>,
+    ): Promise<void> {
+      await leading(
+        cluster,
+        async (service) => {
+          cluster.synchronousUntilSilence = true;
+          await service.createSnapshot({ label: '' });
+          work();
+          for (const node of cluster.nodes.values()) node.silent = true;
+          await check(service);
+        },
+        { sampleTimeoutMs: 100 },
+      );
+    }
+
+    it('hold all that was acknowledged, complete and causal, and are written once', async () => {
+      const cluster = synchronousCluster();
+      let commit = lsn(0n);
+      await afterLoss(
+        cluster,
+        () => {
+          cluster.write('a', 'prepare', 20, 'transfer');
+          cluster.write('b', 'prepare', 30, 'transfer');
+          commit = cluster.write('b', 'commit-prepared', 30);
+          // Inserted, and sent to nobody.
+          cluster.node('a').lazy = true;
+          cluster.write('a', 'commit-prepared', 20);
+        },
+        async (service) => {
+          const snapshot = await service.createSnapshot({ label: 'lost' });
+          assert.deepEqual(snapshot.class, { kind: 'causal' });
+          assert(snapshot.complete && holds(snapshot, 'b', commit));
+          assert.deepEqual(
+            snapshot.inDoubt.map(({ node, gid, decision }) => ({ node, gid, decision })),
+            [{ node: 'a', gid: 'transfer', decision: 'commit' }],
+          );
+          assert.equal((await service.get('latest')).id, snapshot.id);
+        },
+      );
+    });
+
+    it('leave everything known for the time when a node comes back', async () => {
+      const cluster = synchronousCluster();
+      await afterLoss(
+        cluster,
+        () => {
+          cluster.write('a', 'prepare', 20, 'transfer');
+          cluster.write('a', 'commit-prepared', 20);
+        },
+        async (service) => {
+          await service.createSnapshot({ label: 'lost' });
+          for (const node of cluster.nodes.values()) node.silent = false;
+          // A session that did not wait: what the loss hid.
+          cluster.write('b', 'prepare', 30, 'transfer');
+          const next = await service.createSnapshot({ label: 'back' });
+          assert.deepEqual(
+            next.inDoubt.map(({ node, decision }) => ({ node, decision })),
+            [{ node: 'b', decision: 'commit' }],
+          );
+        },
+      );
+    });
+
+    it('are not taken where anything of it is not so', async () => {
+      const refuse = async (change: (cluster: FakeCluster) => void, complete: boolean | null = null) => {
+        const cluster = synchronousCluster();
+        await afterLoss(
+          cluster,
+          () => cluster.write('a', 'commit', 10),
+          async (service) => {
+            change(cluster);
+            const taken = service.createSnapshot({ label: '' });
+            if (complete === null) await assert.rejects(taken, { code: 'TM-SNAP-002' });
+            else assert.equal((await taken).complete, complete);
+          },
+        );
+      };
+      // One was not in the mode when it was heard last.
+      await refuse((cluster) => {
+        cluster.synchronousUntilSilence = false;
+      });
+      // One answers.
+      await refuse((cluster) => {
+        cluster.node('a').silent = false;
+      }, false);
+      // A commit without its PREPARE on another node: a session did not wait.
+      await refuse((cluster) => {
+        cluster.write('b', 'prepare', 30, 'transfer');
+        cluster.write('b', 'commit-prepared', 30);
+        const { acknowledgedLsn } = cluster.node('a');
+        cluster.write('a', 'prepare', 20, 'transfer');
+        cluster.node('a').acknowledgedLsn = acknowledgedLsn;
+      });
+      // The collects of this leadership were not.
+      const cluster = synchronousCluster();
+      cluster.node('b').synchronous = false;
+      await afterLoss(
+        cluster,
+        () => cluster.write('a', 'commit', 10),
+        async (service) => await assert.rejects(service.createSnapshot({ label: '' }), { code: 'TM-SNAP-002' }),
+      );
+    });
+  });
+});
+
+describe('the record of the synchronous mode', () => {
+  it('tells whether nothing was acknowledged long after a node was last seen in it', () => {
+    let nowMs = 1000;
+    const record = new SynchronousRecord({ ...systemClock, monotonicMs: () => nowMs });
+    assert(!record.untilSilence(['a']), 'never heard');
+    record.heard('a', true);
+    record.acknowledged();
+    assert(record.untilSilence(['a']));
+    nowMs += 3_600_000;
+    assert(record.untilSilence(['a']), 'silence may last');
+    record.heard('b', true);
+    assert(record.untilSilence(['a', 'b']));
+    record.acknowledged();
+    assert(!record.untilSilence(['a', 'b']), 'b went on alone');
+    record.heard('a', true);
+    assert(record.untilSilence(['a', 'b']));
+    record.heard('b', false);
+    assert(!record.untilSilence(['a', 'b']));
   });
 });
