@@ -7,9 +7,11 @@ import { packageVersion } from '../shared/lifecycle/process-options.ts';
 import type { Service } from '../shared/lifecycle/service.ts';
 import { ObservabilityHttp } from '../shared/observability/http.ts';
 import type { Logger } from '../shared/observability/logger.ts';
-import { missingFrom } from '../shared/wal/lsn-range.ts';
+import type { WalStreamKey } from '../shared/wal/change-set.ts';
+import { missingFrom, type LsnRange } from '../shared/wal/lsn-range.ts';
 import { Metrics } from '../shared/observability/metrics.ts';
 import { PosixRepository } from '../shared/repository/posix-repository.ts';
+import { listWalGaps } from '../shared/repository/wal-gap.ts';
 import { openChannel } from '../shared/rpc/channel.ts';
 import { protocol } from '../shared/rpc/proto.ts';
 import { RpcServer } from '../shared/rpc/server.ts';
@@ -185,13 +187,15 @@ export async function composeCoordinator(
   const holeFiller = new HoleFiller({ dataCenter, peers, store, clock, logger });
   const { repositoryId } = posix.manifest;
   const mesh = new ObjectMesh({ coordinatorId, dataCenter, repositoryId, peers, repository, tracker, clock, logger });
+  const holdsWal = (stream: WalStreamKey, range: LsnRange) =>
+    missingFrom([range], store.position(stream)?.runs ?? []).length === 0;
   const backupService = new BackupService({
     coordinatorId,
     repository,
     membership,
     copies: tracker,
     walProblem: (node) => ingest.status().find((one) => one.node === node && one.state === 'broken')?.problem ?? null,
-    holdsWal: (stream, range) => missingFrom([range], store.position(stream)?.runs ?? []).length === 0,
+    holdsWal,
     dial,
     nextId: async (leadership) => formatTimestamp(await timestamps.next(leadership)),
     zstd,
@@ -212,6 +216,7 @@ export async function composeCoordinator(
     backups: () => backupService.list(),
     objectCopies,
     dataCenter,
+    holdsWal,
   });
   const restoreBackend = new RestoreService({
     repository: copy,
@@ -235,6 +240,13 @@ export async function composeCoordinator(
     backups: backupBackend,
     snapshots: snapshotBackend,
     snapshotCurrentAtMs: () => snapshots.currentAtMs,
+    lostWal: async (node, systemIdentifier) =>
+      (await listWalGaps(repository, node, systemIdentifier)).flatMap((gap) =>
+        missingFrom([gap], store.position(gap.stream)?.runs ?? []).map((range) => ({
+          ...range,
+          timeline: gap.stream.timeline,
+        })),
+      ),
     clock,
     snapshotAgeMaxMs: config.snapshots.interval * SNAPSHOT_AGE_INTERVALS,
   });

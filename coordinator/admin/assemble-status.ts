@@ -9,7 +9,8 @@ import type {
   NodeState,
   NodeStatus,
 } from '../../shared/admin/status.ts';
-import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { formatLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import { isConfirmed, type SynchronousMode } from '../../shared/postgres/synchronous-mode.ts';
 
 /** One node as the parts of the leader see it. */
@@ -29,6 +30,11 @@ export interface NodeFacts {
   readonly synchronousMode: SynchronousMode;
 }
 
+/** WAL of a node that PostgreSQL had no more, and that no copy has brought back. */
+export interface LostRange extends LsnRange {
+  readonly timeline: number;
+}
+
 export interface StatusFacts {
   readonly cluster: string;
   readonly coordination: 'etcd' | 'embedded';
@@ -46,6 +52,8 @@ export interface StatusFacts {
   readonly snapshots: readonly SnapshotSummary[];
   /** Of the first snapshot that can be restored; null if there is none. */
   readonly recoverableFromUs: bigint | null;
+  /** By node. */
+  readonly lostWal: ReadonlyMap<string, readonly LostRange[]>;
   /** When the last complete snapshot was last seen to be the state: nothing has been written since it. Null if that is not known. */
   readonly snapshotCurrentAtMs: number | null;
   readonly nowUs: bigint;
@@ -141,6 +149,7 @@ function judge(
   if (facts.leading) {
     judgeCopies(facts, down, degraded);
     judgeNodes(nodes, down, degraded);
+    judgeLostWal(facts, nodes, degraded);
     for (const { reason } of facts.refused) {
       degraded.push(`an agent is refused: ${reason}`);
     }
@@ -188,6 +197,22 @@ function judgeNodes(nodes: readonly NodeStatus[], down: string[], degraded: stri
     }
     if (lastBackupId === '') {
       degraded.push(`node ${node} has no base backup: it cannot be restored (tidemark backup create)`);
+    }
+  }
+}
+
+/** Told until a base backup was taken behind it: from then on everything that comes can be restored again. */
+function judgeLostWal({ lostWal, backups }: StatusFacts, nodes: readonly NodeStatus[], degraded: string[]): void {
+  for (const { node, systemIdentifier } of nodes) {
+    for (const { timeline, startLsn, endLsn } of lostWal.get(node) ?? []) {
+      const isBehind = backups.some(
+        (backup) => backup.node === node && backup.systemIdentifier === systemIdentifier && backup.startLsn >= endLsn,
+      );
+      if (isBehind) continue;
+      const range = `from ${formatLsn(startLsn)} to ${formatLsn(endLsn)} (timeline ${timeline})`;
+      degraded.push(
+        `node ${node} has lost WAL ${range}: nothing after it can be restored until a new base backup is taken (tidemark backup create --node ${node})`,
+      );
     }
   }
 }

@@ -13,7 +13,7 @@ import { LagMeter } from '../ingest/lag-meter.ts';
 import type { NodeIngestStatus } from '../ingest/node-ingest.ts';
 import type { MemberInstance, Membership } from '../membership/membership.ts';
 import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-backends.ts';
-import { assembleStatus, isRestorable, type NodeFacts } from './assemble-status.ts';
+import { assembleStatus, isRestorable, type LostRange, type NodeFacts } from './assemble-status.ts';
 
 /** So many of the newest snapshots are looked at for each status; the oldest one is looked for now and then. */
 const SNAPSHOTS_MAX = 100;
@@ -44,6 +44,8 @@ export interface StatusSources {
   readonly snapshots: Pick<SnapshotBackend, 'list'>;
   /** Wall clock: when the last complete snapshot was last seen to be the state; null if that is not known. */
   readonly snapshotCurrentAtMs: () => number | null;
+  /** WAL of a node that is declared to be missing and was not got since. */
+  readonly lostWal: (node: string, systemIdentifier: string) => Promise<readonly LostRange[]>;
   readonly clock: Clock;
   readonly snapshotAgeMaxMs: number;
 }
@@ -54,6 +56,7 @@ export class StatusCollector implements StatusBackend, Service {
   readonly #sources: StatusSources;
   readonly #meters = new Map<string, { readonly timeline: number; readonly meter: LagMeter }>();
 
+  #lost: ReadonlyMap<string, readonly LostRange[]> = new Map();
   #oldest: { readonly atMs: number; readonly timeUs: bigint | null } | null = null;
 
   constructor(sources: StatusSources) {
@@ -62,10 +65,11 @@ export class StatusCollector implements StatusBackend, Service {
 
   async status(): Promise<ClusterStatus> {
     const { cluster, clock, coordination, snapshotAgeMaxMs, tracker } = this.#sources;
-    const [backups, snapshots, coordinators] = await Promise.all([
+    const [backups, snapshots, coordinators, lostWal] = await Promise.all([
       this.#sources.backups.list(),
       this.#sources.snapshots.list(SNAPSHOTS_MAX),
       this.#coordinators(),
+      this.#lostWal(),
     ]);
     const leadership = this.#sources.leadership();
     return assembleStatus({
@@ -81,6 +85,7 @@ export class StatusCollector implements StatusBackend, Service {
       backups,
       snapshots,
       recoverableFromUs: await this.#recoverableFromUs(snapshots),
+      lostWal,
       snapshotCurrentAtMs: this.#sources.snapshotCurrentAtMs(),
       nowUs: BigInt(Math.round(clock.nowMs())) * 1000n,
       snapshotAgeMaxMs,
@@ -90,8 +95,19 @@ export class StatusCollector implements StatusBackend, Service {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#observe();
+      // What cannot be read is told by verification; here the last that was known stays.
+      this.#lost = await this.#lostWal().catch(() => this.#lost);
       await this.#sources.clock.sleep(OBSERVE_INTERVAL_MS, signal).catch(() => {});
     }
+  }
+
+  async #lostWal(): Promise<ReadonlyMap<string, readonly LostRange[]>> {
+    const { membership, lostWal } = this.#sources;
+    const nodes = membership.nodes().map(async ({ node, systemIdentifier }) => {
+      const lost = systemIdentifier === '' ? [] : await lostWal(node, systemIdentifier);
+      return [node, lost] as const;
+    });
+    return new Map(await Promise.all(nodes));
   }
 
   /** Takes note of where PostgreSQL stands: by that the copies' lags in time are known. */
@@ -125,6 +141,7 @@ export class StatusCollector implements StatusBackend, Service {
         backups: [],
         snapshots: [],
         recoverableFromUs: null,
+        lostWal: this.#lost,
         snapshotCurrentAtMs: null,
         nowUs: 0n,
         snapshotAgeMaxMs: 0,
@@ -134,6 +151,8 @@ export class StatusCollector implements StatusBackend, Service {
           metrics.set('tidemark_node_synchronous', { node }, synchronous === 'confirmed' ? 1 : 0);
         }
         metrics.set('tidemark_node_streaming', { node }, state === 'streaming' ? 1 : 0);
+        const lost = (this.#lost.get(node) ?? []).reduce((sum, range) => sum + (range.endLsn - range.startLsn), 0n);
+        metrics.set('tidemark_node_wal_lost_bytes', { node }, Number(lost));
         metrics.set('tidemark_node_flush_lsn_bytes', { node }, Number(flushLsn));
         metrics.set('tidemark_node_acknowledged_lsn_bytes', { node }, Number(acknowledgedLsn));
         metrics.set('tidemark_node_lag_bytes', { node }, Number(lagBytes));

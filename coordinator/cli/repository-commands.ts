@@ -78,10 +78,11 @@ export const repositoryCommands: readonly CommandSpec[] = [
           signal.throwIfAborted();
           findings.push(finding);
         }
-        const sound = findings.length === 0;
+        const wrong = findings.filter(({ kind }) => kind !== 'lost');
+        const sound = wrong.length === 0;
         output.result({ sound, findings }, () => renderFindings(repository.name, findings));
         if (!sound) {
-          throw new TidemarkError('TM-REPO-003', `${repository.name}: ${plural(findings.length, 'finding')}`);
+          throw new TidemarkError('TM-REPO-003', `${repository.name}: ${plural(wrong.length, 'finding')}`);
         }
       });
     },

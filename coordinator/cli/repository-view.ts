@@ -111,12 +111,16 @@ export function renderInspection(summary: InspectionSummary): string {
 }
 
 export function renderFindings(repository: string, findings: readonly Finding[]): string {
+  const sound = findings.every(({ kind }) => kind === 'lost') ? `${repository} is sound.\n` : '';
   if (findings.length === 0) {
-    return `${repository} is sound.\n`;
+    return sound;
   }
-  return renderTable(
-    [{ title: 'KIND' }, { title: 'WHERE' }, { title: 'WHAT' }],
-    findings.map(({ kind, subject, problem }) => [kind, subject, problem]),
+  return (
+    sound +
+    renderTable(
+      [{ title: 'KIND' }, { title: 'WHERE' }, { title: 'WHAT' }],
+      findings.map(({ kind, subject, problem }) => [kind, subject, problem]),
+    )
   );
 }
 

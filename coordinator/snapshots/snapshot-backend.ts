@@ -1,7 +1,9 @@
 import { summarizeSnapshot, type SnapshotSummary } from '../../shared/admin/snapshot.ts';
 import { snapshotPath } from '../../shared/repository/layout.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
-import { hasBackups, type HeldBackup } from '../../shared/restore-plan/restore-plan.ts';
+import { hasBackups, newestBackup, type HeldBackup } from '../../shared/restore-plan/restore-plan.ts';
+import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { SnapshotBackend } from '../admin/admin-backends.ts';
 import type { SnapshotService } from './snapshot-service.ts';
 
@@ -11,9 +13,11 @@ interface AdminSnapshotsOptions {
   /** The data centres that are known to hold an object; this one's is among them if it does. */
   readonly objectCopies: (path: string) => readonly string[];
   readonly dataCenter: string;
+  /** Whether all WAL of a range is held here. */
+  readonly holdsWal: (stream: WalStreamKey, range: LsnRange) => boolean;
 }
 
-/** Snapshots as the Admin API shows them: with what is known of their copies, and whether a base backup lies before them. */
+/** Snapshots as the Admin API shows them: with what is known of their copies, and whether a base backup and all WAL from it on lie before them. */
 export class AdminSnapshots implements SnapshotBackend {
   readonly #options: AdminSnapshotsOptions;
 
@@ -38,12 +42,21 @@ export class AdminSnapshots implements SnapshotBackend {
     return this.#summary(snapshot, await this.#options.backups());
   }
 
+  /** No WAL is missing between the base backups and the cut, as far as both lie on one timeline. */
+  #isHeld(snapshot: Snapshot, backups: readonly HeldBackup[]): boolean {
+    return snapshot.nodes.every((position) => {
+      const backup = newestBackup(position, { backups, forks: [] });
+      if (backup === null || backup.timeline !== position.timeline) return true;
+      return this.#options.holdsWal(position, { startLsn: backup.startLsn, endLsn: position.walEndLsn });
+    });
+  }
+
   #summary(snapshot: Snapshot, backups: readonly HeldBackup[]): SnapshotSummary {
     // It was read from this coordinator's own copy.
     const dataCenters = new Set([this.#options.dataCenter, ...this.#options.objectCopies(snapshotPath(snapshot.id))]);
     return summarizeSnapshot(snapshot, {
       dataCenters: [...dataCenters].sort(),
-      restorable: hasBackups(snapshot, { backups, forks: [] }),
+      restorable: hasBackups(snapshot, { backups, forks: [] }) && this.#isHeld(snapshot, backups),
     });
   }
 }

@@ -28,6 +28,11 @@ export const METRICS = {
     help: '1 while WAL of the node is being received, else 0.',
     labels: ['node'],
   },
+  tidemark_node_wal_lost_bytes: {
+    type: 'gauge',
+    help: 'WAL that PostgreSQL no longer had when it was asked for, and that no copy has brought back: nothing across it can be restored.',
+    labels: ['node'],
+  },
   tidemark_node_flush_lsn_bytes: {
     type: 'gauge',
     help: "PostgreSQL's flush position, as a number of bytes.",

@@ -9,6 +9,7 @@ import type { BackupManifest } from './backup-manifest.ts';
 import { readBackupManifest, type FrameDecompressor } from './backup-manifest-file.ts';
 import { JOURNAL_PREFIX, NODES_PREFIX } from './layout.ts';
 import { readObject } from './read-object.ts';
+import { readWalGap, type WalGap } from './wal-gap.ts';
 import type { ObjectEntry, ReadableRepository } from './repository.ts';
 
 const HISTORY_BYTES_MAX = 1024 * 1024;
@@ -65,9 +66,12 @@ export async function readContents(
   const objects = await listObjects(repository, NODES_PREFIX);
   const manifests: BackupManifest[] = [];
   const forks: TimelineFork[] = [];
+  const gaps: WalGap[] = [];
   for (const { path } of objects) {
     if (MANIFEST.test(path)) {
       manifests.push(...(await attempt(path, () => readBackupManifest(repository, path, zstd))));
+    } else if (GAP.test(path)) {
+      gaps.push(...(await attempt(path, () => readWalGap(repository, path))));
     } else if (HISTORY.test(path)) {
       forks.push(...(await attempt(path, () => readForks(repository, path))).flat());
     }
@@ -89,7 +93,8 @@ export async function readContents(
       }
     }
   }
-  return { backups: manifests.map((manifest) => heldBackup(manifest)), wal, forks, manifests, walObjects, unreadable };
+  const backups = manifests.map((manifest) => heldBackup(manifest));
+  return { backups, wal, forks, gaps, manifests, walObjects, unreadable };
 }
 
 async function listObjects(repository: ReadableRepository, prefix: string): Promise<ObjectEntry[]> {
@@ -102,6 +107,7 @@ async function listObjects(repository: ReadableRepository, prefix: string): Prom
 
 const MANIFEST = /^nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/manifest\.json\.zst$/;
 const HISTORY = /^nodes\/([^/]+)\/(\d+)\/wal\/([0-9A-F]{8})\.history$/;
+const GAP = /^nodes\/[^/]+\/\d+\/gaps\/[^/]+\.json$/;
 const SEGMENT = /^(?:nodes\/([^/]+)\/(\d+)\/wal|journal\/([^/]+)\/(\d+))\/([0-9A-F]{8})\/([0-9A-F]{24})\.(zst|idx)$/;
 
 function findWalObjects(objects: readonly ObjectEntry[]): WalObject[] {

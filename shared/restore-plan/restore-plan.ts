@@ -1,8 +1,9 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { formatLsn, maxLsn, type Lsn } from '../postgres/lsn.ts';
+import { formatLsn, type Lsn } from '../postgres/lsn.ts';
 import { segmentStart } from '../postgres/wal-segment.ts';
 import type { Snapshot, SnapshotNode } from '../repository/snapshot-manifest.ts';
 import type { WalStreamKey } from '../wal/change-set.ts';
+import { missingFrom } from '../wal/lsn-range.ts';
 
 /** What a plan needs to know of a base backup. */
 export interface HeldBackup {
@@ -25,6 +26,12 @@ export interface WalRange {
   readonly endLsn: Lsn;
 }
 
+/** WAL that a leader found to be lost: PostgreSQL did not have it any more, nor any copy that answered. A copy may have got it since. */
+export interface DeclaredGap extends WalRange {
+  /** Microseconds since 1970-01-01 UTC. */
+  readonly declaredAtUs: bigint;
+}
+
 /** Where a node's timeline left its parent. */
 export interface TimelineFork {
   readonly node: string;
@@ -39,6 +46,7 @@ export interface RestoreInventory {
   readonly backups: readonly HeldBackup[];
   readonly wal: readonly WalRange[];
   readonly forks: readonly TimelineFork[];
+  readonly gaps: readonly DeclaredGap[];
 }
 
 /** How one node is brought to its cut. */
@@ -82,6 +90,14 @@ export function planRestore(snapshot: Snapshot, inventory: RestoreInventory): Re
     throw new TidemarkError('TM-RESTORE-001', `snapshot ${snapshot.id} cannot be restored: ${missing.join('; ')}`);
   }
   return { snapshot, nodes };
+}
+
+/** The newest base backup before a node's cut; null if there is none. */
+export function newestBackup(
+  position: SnapshotNode,
+  inventory: Pick<RestoreInventory, 'backups' | 'forks'>,
+): HeldBackup | null {
+  return usableBackups(position, inventory)[0] ?? null;
 }
 
 /** Whether a base backup lies before the cut of every node. Says nothing about WAL. */
@@ -190,7 +206,7 @@ function gapsOf(position: SnapshotNode, backup: HeldBackup, inventory: RestoreIn
         { node: position.node, systemIdentifier: position.systemIdentifier, timeline: span.timeline },
         startLsn,
         upTo,
-        inventory.wal,
+        inventory,
       ),
     );
     if (last) {
@@ -215,33 +231,28 @@ function forkOf(span: TimelineSpan, position: SnapshotNode, forks: readonly Time
   );
 }
 
-function missingIn(stream: WalStreamKey, fromLsn: Lsn, toLsn: Lsn, wal: readonly WalRange[]): string[] {
-  const held = wal
-    .filter(
-      (range) =>
-        range.stream.node === stream.node &&
-        range.stream.systemIdentifier === stream.systemIdentifier &&
-        range.stream.timeline === stream.timeline,
-    )
-    .sort((a, b) => (a.startLsn < b.startLsn ? -1 : 1));
-  const gaps: string[] = [];
-  let covered = fromLsn;
-  for (const range of held) {
-    if (covered >= toLsn) {
-      break;
-    }
-    if (range.startLsn > covered && range.endLsn > covered) {
-      gaps.push(gap(stream, covered, range.startLsn < toLsn ? range.startLsn : toLsn));
-      covered = range.startLsn;
-    }
-    covered = maxLsn(covered, range.endLsn);
-  }
-  if (covered < toLsn) {
-    gaps.push(gap(stream, covered, toLsn));
-  }
-  return gaps;
+function missingIn(
+  stream: WalStreamKey,
+  startLsn: Lsn,
+  endLsn: Lsn,
+  { wal, gaps }: Pick<RestoreInventory, 'wal' | 'gaps'>,
+): string[] {
+  const isOfStream = (range: WalRange): boolean =>
+    range.stream.node === stream.node &&
+    range.stream.systemIdentifier === stream.systemIdentifier &&
+    range.stream.timeline === stream.timeline;
+  return missingFrom([{ startLsn, endLsn }], wal.filter(isOfStream)).map((missing) => {
+    const declared = gaps.find(
+      (gap) => isOfStream(gap) && gap.startLsn < missing.endLsn && gap.endLsn > missing.startLsn,
+    );
+    const lost =
+      declared === undefined
+        ? ''
+        : `; PostgreSQL had no WAL from ${formatLsn(declared.startLsn)} to ${formatLsn(declared.endLsn)} any more, as was found at ${formatTimeUs(declared.declaredAtUs)}`;
+    return `its WAL of timeline ${stream.timeline} from ${formatLsn(missing.startLsn)} to ${formatLsn(missing.endLsn)} is missing${lost}`;
+  });
 }
 
-function gap(stream: WalStreamKey, fromLsn: Lsn, toLsn: Lsn): string {
-  return `its WAL of timeline ${stream.timeline} from ${formatLsn(fromLsn)} to ${formatLsn(toLsn)} is missing`;
+function formatTimeUs(timeUs: bigint): string {
+  return new Date(Number(timeUs / 1000n)).toISOString();
 }

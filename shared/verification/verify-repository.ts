@@ -5,15 +5,17 @@ import { formatLsn } from '../postgres/lsn.ts';
 import type { FrameDecompressor } from '../repository/backup-manifest-file.ts';
 import { snapshotPath } from '../repository/layout.ts';
 import type { ReadableRepository } from '../repository/repository.ts';
-import { hasBackups, planRestore } from '../restore-plan/restore-plan.ts';
+import type { Snapshot } from '../repository/snapshot-manifest.ts';
+import { hasBackups, planRestore, type RestoreInventory, type WalRange } from '../restore-plan/restore-plan.ts';
+import { missingFrom } from '../wal/lsn-range.ts';
 import type { Finding } from './finding.ts';
 import { verifyBackup } from './verify-backup.ts';
 import { verifyWalObject } from './verify-wal.ts';
 
 /**
  * Reads a copy again from the first byte to the last and gives everything that is wrong: manifests, hashes of frames and files,
- * indexes, gaps in the WAL, and snapshots with a base backup before them that cannot be restored all the same. Gives nothing
- * if the copy is sound.
+ * indexes, gaps in the WAL, and snapshots with a base backup before them that cannot be restored all the same. Gives nothing but
+ * what is known to be lost if the copy is sound.
  */
 export async function* verifyRepository(
   repository: ReadableRepository,
@@ -50,15 +52,12 @@ function* findGaps({ snapshots, contents }: RepositoryInspection): Generator<Fin
   const ranges = joinRanges(contents.wal);
   for (const [index, range] of ranges.entries()) {
     const before = ranges[index - 1];
-    if (
-      before !== undefined &&
-      before.stream.node === range.stream.node &&
-      before.stream.systemIdentifier === range.stream.systemIdentifier &&
-      before.stream.timeline === range.stream.timeline
-    ) {
+    if (before !== undefined && isSameStream(before, range)) {
       const { node, timeline } = range.stream;
+      const hole = { startLsn: before.endLsn, endLsn: range.startLsn };
+      const declared = contents.gaps.filter((gap) => isSameStream(gap, range));
       yield {
-        kind: 'gap',
+        kind: missingFrom([hole], declared).length === 0 ? 'lost' : 'gap',
         subject: `WAL of ${node}, timeline ${timeline}`,
         problem: `from ${formatLsn(before.endLsn)} to ${formatLsn(range.startLsn)} is missing`,
       };
@@ -72,9 +71,23 @@ function* findGaps({ snapshots, contents }: RepositoryInspection): Generator<Fin
     try {
       planRestore(snapshot, contents);
     } catch (error) {
-      yield { kind: 'gap', subject: `snapshot ${snapshot.id}`, problem: messageOf(error) };
+      const kind = canBePlanned(snapshot, { ...contents, wal: [...contents.wal, ...contents.gaps] }) ? 'lost' : 'gap';
+      yield { kind, subject: `snapshot ${snapshot.id}`, problem: messageOf(error) };
     }
   }
+}
+
+function canBePlanned(snapshot: Snapshot, inventory: RestoreInventory): boolean {
+  try {
+    planRestore(snapshot, inventory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isSameStream({ stream: a }: WalRange, { stream: b }: WalRange): boolean {
+  return a.node === b.node && a.systemIdentifier === b.systemIdentifier && a.timeline === b.timeline;
 }
 
 function totalBytes({ contents }: RepositoryInspection): number {

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import { formatLsn, lsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import { formatLsn, lsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import { segmentStart } from '../../shared/postgres/wal-segment.ts';
 import { changeSetToMessage } from '../../shared/rpc/change-set-codec.ts';
 import type { PullWalRequest__Output } from '../../shared/rpc/generated/tidemark/v1/PullWalRequest.ts';
@@ -33,6 +33,8 @@ export class MadeAgent {
   #highestTerm = 0n;
   #endCall = (): void => {};
   acknowledgedLsn: Lsn;
+  /** What lies before it was removed, on every timeline. */
+  removedLsn: Lsn = NO_LSN;
   /** Where the server's WAL ends; to be moved by the test. */
   endLsn: Lsn;
   /** Every call's Open, for the test to look at. */
@@ -102,7 +104,8 @@ export class MadeAgent {
     const { segmentBytes } = this.#options;
     const fromLsn = open.fromLsn === '0' ? segmentStart(this.acknowledgedLsn, segmentBytes) : lsn(BigInt(open.fromLsn));
     this.opens.push({ term, fromLsn, parseFromLsn: BigInt(open.parseFromLsn) });
-    if (timeline === this.timeline && fromLsn < segmentStart(this.acknowledgedLsn, segmentBytes)) {
+    const isForgotten = timeline === this.timeline && fromLsn < segmentStart(this.acknowledgedLsn, segmentBytes);
+    if (isForgotten || fromLsn < this.removedLsn) {
       throw new TidemarkError(
         'TM-WAL-003',
         `WAL before ${formatLsn(this.acknowledgedLsn)} is gone, asked from ${formatLsn(fromLsn)}`,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { lsn, NO_LSN, type Lsn } from '../../../shared/postgres/lsn.ts';
+import { historyPath } from '../../../shared/repository/layout.ts';
 import { listWalGaps } from '../../../shared/repository/wal-gap.ts';
 import type { LsnRange } from '../../../shared/wal/lsn-range.ts';
 import { CopiesCluster, type MadeCoordinator } from '../../support/copies-cluster.ts';
 import { MadeAgent } from '../../support/made-agent.ts';
-import { madeWal, storedCodec } from '../../support/made-wal.ts';
+import { madeChangeSet, madeWal, storedCodec } from '../../support/made-wal.ts';
 import { TemporaryDirectory } from '../../support/temporary-directory.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -165,6 +166,39 @@ describe('a gap in WAL', function () {
     );
     for (const one of cluster.running) await checkBytes(one);
   });
+
+  for (const [what, isRemoved] of [
+    ['is got from PostgreSQL', false],
+    ['is declared to be lost where PostgreSQL has removed it', true],
+  ] as const) {
+    it(`at the end of a timeline, of which the next one is here already, ${what}`, async () => {
+      await begin(300);
+      await cluster.start('c1', 'c2');
+      cluster.elect('c1');
+      const held1 = START + 1_200_000n;
+      await write(held1);
+      await cluster.crash('c1');
+      const fork = lsn(START + 3n * SEGMENT + 5000n);
+      const begin2 = lsn(START + 3n * SEGMENT);
+      const next = { ...STREAM, timeline: 2 };
+      const { store, repository } = cluster.get('c2');
+      await repository.create(
+        historyPath('shard1', '7123', 2),
+        Buffer.from(`1\t0/${fork.toString(16).toUpperCase()}\tno reason\n`),
+      );
+      await store.append(next, SEGMENT_BYTES, madeChangeSet(begin2, begin2 + 9000n, { timeline: 2 }));
+      agent.timelineEnd = { endLsn: fork, nextTimeline: 2 };
+      agent.timeline = 2;
+      agent.endLsn = lsn(begin2 + 700_000n);
+      agent.acknowledgedLsn = fork;
+      if (isRemoved) agent.removedLsn = lsn(START + 2n * SEGMENT);
+      cluster.elect('c2');
+      await waitFor('it has gone on', () => held(cluster.get('c2'), next) === agent.endLsn);
+      assert.deepEqual(runs(cluster.get('c2')), [{ startLsn: START, endLsn: isRemoved ? held1 : fork }]);
+      assert.deepEqual(runs(cluster.get('c2'), next), [{ startLsn: begin2, endLsn: agent.endLsn }]);
+      assert.deepEqual(await gaps(cluster.get('c2')), isRemoved ? [[held1, begin2]] : []);
+    });
+  }
 
   it('keeps nobody back: a leader and a follower with an emptied or old copy get what another one holds', async () => {
     await begin(300);

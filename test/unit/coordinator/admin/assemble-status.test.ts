@@ -67,6 +67,7 @@ const facts: StatusFacts = {
     snapshot('s1', 10_000_000n, { restorable: false }),
   ],
   recoverableFromUs: 20_000_000n,
+  lostWal: new Map(),
   snapshotCurrentAtMs: null,
   nowUs: 41_000_000n,
   snapshotAgeMaxMs: 60_000,
@@ -101,6 +102,15 @@ describe('assembleStatus', () => {
     ];
     const [east] = assembleStatus({ ...facts, nodes: [{ ...node, copies }] }).nodes[0]?.copies ?? [];
     assert.deepEqual(east, { dataCenter: 'east', durableLsn: lsn(950n), lagBytes: 50n, connected: true });
+  });
+
+  it('tells of WAL that is lost until a base backup was taken behind it', () => {
+    const lostWal = new Map([['shard-1', [{ timeline: 1, startLsn: lsn(500n), endLsn: lsn(0x2000n) }]]]);
+    const withBackup = (startLsn: bigint) =>
+      assembleStatus({ ...facts, lostWal, backups: [{ ...backup, startLsn: lsn(startLsn) }] });
+    assert.equal(withBackup(0x1fffn).state, 'degraded');
+    assert.match(withBackup(0x1fffn).problems.join(), /shard-1 has lost WAL from 0\/1F4 to 0\/2000 .*backup create/);
+    assert.equal(withBackup(0x2000n).state, 'ok');
   });
 
   it('does not call a snapshot old while nothing was written since it', () => {

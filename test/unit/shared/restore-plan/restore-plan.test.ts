@@ -54,6 +54,7 @@ function plan(inventory: Partial<RestoreInventory>, ...nodes: SnapshotNode[]) {
     backups: [],
     wal: [],
     forks: [],
+    gaps: [],
     ...inventory,
   });
 }
@@ -93,6 +94,20 @@ describe('restore plan', () => {
       /from 0\/C00000 to 0\/D00000 is missing$/,
     );
     refuses({ backups, wal: [wal(at(10, 1), at(21))] }, /from 0\/A00000 to 0\/A00001 is missing$/);
+    const gaps = [{ ...wal(at(12), at(13)), declaredAtUs: 1_000_000n }];
+    refuses(
+      { backups, wal: [wal(at(10), at(12)), wal(at(13), at(21))], gaps },
+      /from 0\/C00000 to 0\/D00000 is missing; PostgreSQL had no WAL from 0\/C00000 to 0\/D00000 any more, as was found at 1970-01-01T00:00:01/,
+    );
+    assert.equal(plan({ backups, wal: [wal(at(10), at(21))], gaps }).nodes.length, 1, 'a gap that was filled is none');
+    assert.equal(
+      plan({
+        backups: [...backups, backup('c', at(14), at(15))],
+        wal: [wal(at(10), at(12)), wal(at(13), at(21))],
+        gaps,
+      }).nodes[0]?.backup.id,
+      'c',
+    );
     refuses({ backups, wal: [wal(at(10), at(20, 199))] }, /from 0\/14000C7 to 0\/14000C8 is missing$/);
     refuses(
       { backups: [backup('late', at(10), at(20, 101))] },

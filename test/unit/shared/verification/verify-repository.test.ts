@@ -6,6 +6,7 @@ import { loadZstd } from '../../../../shared/compression/zstd.ts';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
 import type { FrameDecompressor } from '../../../../shared/repository/backup-manifest-file.ts';
 import { snapshotPath } from '../../../../shared/repository/layout.ts';
+import { encodeWalGap, pathOfGap } from '../../../../shared/repository/wal-gap.ts';
 import { encodeSnapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import type { Finding } from '../../../../shared/verification/finding.ts';
 import { decodeSegmentIndex, encodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
@@ -121,6 +122,35 @@ describe('a bare repository', () => {
     const frames = index.frames.map((frame, at) => (at === 2 ? { ...frame, contentSha256: Buffer.alloc(32) } : frame));
     copy.objects.set(path, encodeSegmentIndex({ ...index, frames }));
     assert.match((await verify(copy))[0]?.problem ?? '', /its frames are not those that its index names/);
+  });
+
+  it('tells of a gap that was declared, and does not call it wrong', async () => {
+    const copy = makeCopy();
+    copy.objects.delete(pathsOf(copy, '0000000011.zst')[0] ?? '');
+    const declare = (endLsn: bigint): void => {
+      const stream = {
+        node: 'a',
+        systemIdentifier: pathsOf(copy, '0000000010.zst')[0]?.split('/')[2] ?? '',
+        timeline: 1,
+      };
+      const range = { startLsn: lsn(0x1100000n), endLsn: lsn(endLsn) };
+      const found = { term: 3n, coordinatorId: 'east', declaredAtUs: 5n, reason: 'gone', notAsked: [] };
+      const gap = { stream, ...range, ...found };
+      copy.objects.set(pathOfGap(gap), encodeWalGap(gap));
+    };
+    declare(0x1180000n);
+    assert.deepEqual(
+      (await verify(copy)).map(({ kind }) => kind),
+      ['gap', 'gap'],
+      'only half of it was declared',
+    );
+    declare(0x1200000n);
+    const findings = await verify(copy);
+    assert.deepEqual(
+      findings.map(({ kind }) => kind),
+      ['lost', 'lost'],
+    );
+    assert.match(findings[1]?.problem ?? '', /PostgreSQL had no WAL from 0\/1100000/);
   });
 
   it('says which WAL is missing', async () => {
