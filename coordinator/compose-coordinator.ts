@@ -161,6 +161,7 @@ export async function composeCoordinator(
     coordinatorId,
     intervalMs: config.snapshots.interval,
     matchers: chooseMatchers(config.transactions.match),
+    preparedWarningMs: config.transactions.prepared_warning,
     membership,
     store,
     tracker,
@@ -247,6 +248,7 @@ export async function composeCoordinator(
           timeline: gap.stream.timeline,
         })),
       ),
+    transactions: () => snapshots.transactions(),
     clock,
     snapshotAgeMaxMs: config.snapshots.interval * SNAPSHOT_AGE_INTERVALS,
   });

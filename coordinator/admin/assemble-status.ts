@@ -8,6 +8,7 @@ import type {
   LeaderView,
   NodeState,
   NodeStatus,
+  TransactionProblems,
 } from '../../shared/admin/status.ts';
 import { formatLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { LsnRange } from '../../shared/wal/lsn-range.ts';
@@ -56,6 +57,7 @@ export interface StatusFacts {
   readonly lostWal: ReadonlyMap<string, readonly LostRange[]>;
   /** When the last complete snapshot was last seen to be the state: nothing has been written since it. Null if that is not known. */
   readonly snapshotCurrentAtMs: number | null;
+  readonly transactions: TransactionProblems;
   readonly nowUs: bigint;
   /** The last complete snapshot is a problem when it is older. */
   readonly snapshotAgeMaxMs: number;
@@ -85,6 +87,7 @@ export function assembleStatus(facts: StatusFacts): ClusterStatus {
         : { fromUs: facts.recoverableFromUs, toUs: newest.timeUs },
     coordination: facts.coordination,
     coordinationReachable: facts.coordinationReachable,
+    transactions: facts.transactions,
   };
 }
 
@@ -156,6 +159,7 @@ function judge(
     if (nodes.length > 0) {
       judgeSnapshot(facts, complete, degraded);
     }
+    judgeTransactions(facts.transactions, degraded);
   }
   return {
     state: down.length > 0 ? 'down' : degraded.length > 0 ? 'degraded' : 'ok',
@@ -227,4 +231,20 @@ function judgeSnapshot(facts: StatusFacts, complete: SnapshotSummary | null, deg
   if (ageMs > facts.snapshotAgeMaxMs) {
     degraded.push(`the last complete snapshot, ${complete.id}, is ${Math.round(ageMs / 1000)} s old`);
   }
+}
+
+function judgeTransactions({ broken, longPrepared }: TransactionProblems, degraded: string[]): void {
+  if (broken.length > 0) {
+    degraded.push(`${count(broken.length, 'distributed transaction')} of the last day can never be whole: see below`);
+  }
+  const nodes = [...new Set(longPrepared.map(({ node }) => node))].sort();
+  if (nodes.length > 0) {
+    degraded.push(
+      `${count(longPrepared.length, 'transaction')} prepared for long on ${nodes.join(', ')}: locks and old rows are kept`,
+    );
+  }
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

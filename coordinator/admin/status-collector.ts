@@ -1,5 +1,10 @@
 import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
-import type { ClusterStatus, CoordinatorStatus } from '../../shared/admin/status.ts';
+import {
+  NO_TRANSACTION_PROBLEMS,
+  type ClusterStatus,
+  type CoordinatorStatus,
+  type TransactionProblems,
+} from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
@@ -46,6 +51,8 @@ export interface StatusSources {
   readonly snapshotCurrentAtMs: () => number | null;
   /** WAL of a node that is declared to be missing and was not got since. */
   readonly lostWal: (node: string, systemIdentifier: string) => Promise<readonly LostRange[]>;
+  /** Known to the leader only. */
+  readonly transactions: () => TransactionProblems;
   readonly clock: Clock;
   readonly snapshotAgeMaxMs: number;
 }
@@ -87,6 +94,7 @@ export class StatusCollector implements StatusBackend, Service {
       recoverableFromUs: await this.#recoverableFromUs(snapshots),
       lostWal,
       snapshotCurrentAtMs: this.#sources.snapshotCurrentAtMs(),
+      transactions: leadership === null ? NO_TRANSACTION_PROBLEMS : this.#sources.transactions(),
       nowUs: BigInt(Math.round(clock.nowMs())) * 1000n,
       snapshotAgeMaxMs,
     });
@@ -143,6 +151,7 @@ export class StatusCollector implements StatusBackend, Service {
         recoverableFromUs: null,
         lostWal: this.#lost,
         snapshotCurrentAtMs: null,
+        transactions: NO_TRANSACTION_PROBLEMS,
         nowUs: 0n,
         snapshotAgeMaxMs: 0,
       });

@@ -1,4 +1,4 @@
-import type { ClusterStatus, NodeStatus } from '../../shared/admin/status.ts';
+import type { ClusterStatus, NodeStatus, TransactionProblems } from '../../shared/admin/status.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { formatLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import { statusFromMessage } from '../../shared/rpc/status-codec.ts';
@@ -85,6 +85,7 @@ export function renderStatus(status: ClusterStatus, nowUs: bigint): string {
   if (status.nodes.length > 0) {
     parts.push(renderNodes(status.nodes));
   }
+  parts.push(...renderTransactions(status.transactions, ago));
   if (status.coordinators.length > 0) {
     parts.push(
       renderTable(
@@ -131,6 +132,42 @@ function renderNodes(nodes: readonly NodeStatus[]): string {
       ...(someSynchronous ? [node.synchronous] : []),
     ]),
   );
+}
+
+/** So many of each are shown; `--json` has all. */
+const TRANSACTIONS_SHOWN = 20;
+
+function renderTransactions(
+  { broken, longPrepared }: TransactionProblems,
+  ago: (timeUs: bigint) => string,
+): readonly string[] {
+  const parts: string[] = [];
+  if (broken.length > 0) {
+    parts.push(
+      renderTable(
+        [{ title: 'BROKEN TRANSACTION' }, { title: 'FOUND' }, { title: 'BRANCHES' }, { title: 'REASON' }],
+        broken
+          .slice(0, TRANSACTIONS_SHOWN)
+          .map(({ gid, foundAtUs, branches, reason }) => [
+            gid || '-',
+            ago(foundAtUs),
+            branches.map(({ node, xid, state }) => `${node} ${xid} ${state}`).join(', '),
+            reason,
+          ]),
+      ),
+    );
+  }
+  if (longPrepared.length > 0) {
+    parts.push(
+      renderTable(
+        [{ title: 'PREPARED FOR LONG' }, { title: 'NODE' }, { title: 'XID', align: 'right' }, { title: 'SINCE' }],
+        longPrepared
+          .slice(0, TRANSACTIONS_SHOWN)
+          .map(({ gid, node, xid, preparedAtUs }) => [gid, node, String(xid), ago(preparedAtUs)]),
+      ),
+    );
+  }
+  return parts;
 }
 
 function position(lsn: Lsn): string {

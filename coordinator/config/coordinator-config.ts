@@ -92,6 +92,9 @@ const transactionsSchema = z.strictObject({
     .describe(
       'how the prepared branches of one distributed transaction are told by their GIDs: citus, xa (pgjdbc), same (one GID everywhere), or { pattern: EXPRESSION } with a group (?<transaction>…); the first that knows a GID counts; the same on all coordinators',
     ),
+  prepared_warning: durationSchema
+    .prefault('5m')
+    .describe('how long a transaction may stay prepared before the status, a metric and the log say so'),
 });
 
 /** What `tidemark-coordinator --config FILE` takes. Descriptions are shown as hints. */

@@ -1,3 +1,4 @@
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { measureClock, type ClockMeasurement } from '../../shared/cuts/clock-measurement.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
@@ -113,4 +114,18 @@ async function collectRound(
   );
   signal.throwIfAborted();
   return { samples, durationUs: Math.ceil((lastMs - startedMs) * 1000) };
+}
+
+/** TM-SNAP-002 with the reason of each of the nodes. */
+export function nobodyAnswered(
+  collect: Collect<unknown>,
+  streams: readonly { readonly node: string }[],
+): TidemarkError {
+  const reasons = streams.map(({ node }) => {
+    const failure = collect.failures.get(node);
+    return `${node} (${failure instanceof Error ? failure.message : 'its WAL is not followed yet'})`;
+  });
+  return new TidemarkError('TM-SNAP-002', `no node answered: ${reasons.join(', ')}`, {
+    hint: 'The last complete snapshot stays the one that "latest" means. See tidemark status.',
+  });
 }

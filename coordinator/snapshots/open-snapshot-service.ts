@@ -21,6 +21,7 @@ interface Parts {
   readonly coordinatorId: string;
   readonly intervalMs: number;
   readonly matchers: readonly BranchMatcher[];
+  readonly preparedWarningMs: number;
   readonly membership: Pick<Membership, 'nodes' | 'missing' | 'primary'>;
   readonly store: WalStore;
   readonly tracker: AcknowledgementTracker;
@@ -60,6 +61,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     repository,
     observer: new SnapshotMetrics(parts.metrics, parts.logger, clock),
     matchers: parts.matchers,
+    preparedWarningMs: parts.preparedWarningMs,
     intervalMs: parts.intervalMs,
   });
 }

@@ -1,8 +1,9 @@
+import type { LongPrepared } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
-import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
-import type { SnapshotObserver } from './snapshot-observer.ts';
+import type { BrokenTransaction, Snapshot } from '../../shared/repository/snapshot-manifest.ts';
+import type { PreparedBranches, SnapshotObserver } from './snapshot-observer.ts';
 
 /** The metrics of snapshots and the log lines about them. The age is that of the last complete one, counted from when it was last the state. */
 export class SnapshotMetrics implements SnapshotObserver {
@@ -34,10 +35,6 @@ export class SnapshotMetrics implements SnapshotObserver {
       const silent = snapshot.nodes.filter((node) => !node.sampled).map((node) => node.node);
       this.#logger.warn({ snapshot: snapshot.id, silent }, 'a snapshot without all nodes');
     }
-    for (const broken of snapshot.broken) {
-      this.#metrics.add('tidemark_broken_transactions_total', {});
-      this.#logger.error({ snapshot: snapshot.id, ...broken }, 'a transaction that can never be whole');
-    }
     this.#logger.debug({ snapshot: snapshot.id, class: snapshot.class.kind, durationMs }, 'a snapshot');
   }
 
@@ -50,6 +47,23 @@ export class SnapshotMetrics implements SnapshotObserver {
     this.#metrics.add('tidemark_snapshots_total', { result: 'failed' });
     this.#metrics.countError(error);
     this.#logger.warn({ err: error, asked }, 'a snapshot could not be taken');
+  }
+
+  broken(transaction: BrokenTransaction): void {
+    this.#metrics.add('tidemark_broken_transactions_total', { kind: transaction.kind });
+    this.#logger.error({ ...transaction }, 'a transaction that can never be whole');
+  }
+
+  longPrepared({ node, gid, xid }: LongPrepared, ageMs: number): void {
+    this.#logger.warn({ node, gid, xid, ageMs }, 'a transaction has been prepared for long and holds its locks');
+  }
+
+  prepared(nodes: ReadonlyMap<string, PreparedBranches>): void {
+    for (const [node, { count, long, oldestMs }] of nodes) {
+      this.#metrics.set('tidemark_prepared_transactions', { node }, count);
+      this.#metrics.set('tidemark_long_prepared_transactions', { node }, long);
+      this.#metrics.set('tidemark_oldest_prepared_transaction_seconds', { node }, oldestMs / 1000);
+    }
   }
 
   problem(what: string, error: unknown): void {

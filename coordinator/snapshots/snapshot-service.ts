@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
 import { computeCut, type Cut } from '../../shared/cuts/cut.ts';
+import type { TransactionProblems } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
@@ -23,11 +24,20 @@ import { streamId, type WalSource } from '../journal/wal-positions.ts';
 import { acknowledgedVector } from './acknowledged-vector.ts';
 import { cutAfterLoss } from './cut-after-loss.ts';
 import { cutNodesAt, snapshotNodes, synchronousWish, type Between, type Draft } from './collected-cut.ts';
-import { doubleCollect, type Collect, type NodeCollect, type PositionSampler } from './double-collect.ts';
+import {
+  doubleCollect,
+  nobodyAnswered,
+  type Collect,
+  type NodeCollect,
+  type PositionSampler,
+} from './double-collect.ts';
 import type { SynchronousRecord } from './synchronous-record.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
+import { isCurrent } from './is-current.ts';
+import { SnapshotRequests, type SharedRequests } from './snapshot-requests.ts';
 import { findStartingPoint } from './starting-point.ts';
 import { findUndecided } from './undecided.ts';
+import { TransactionWatch } from './transaction-watch.ts';
 import { WalTracker } from './wal-tracker.ts';
 
 /** The name under which the leader records the last snapshot; writing it proves the right to declare. */
@@ -60,6 +70,7 @@ export interface SnapshotServiceOptions {
   readonly repository: Pick<Repository, 'name' | 'list' | 'stat' | 'read' | 'create'>;
   readonly observer: SnapshotObserver;
   readonly matchers: readonly BranchMatcher[];
+  readonly preparedWarningMs: number;
   readonly intervalMs: number;
   /** For one round of readings. */
   readonly sampleTimeoutMs?: number;
@@ -67,12 +78,6 @@ export interface SnapshotServiceOptions {
   readonly durableTimeoutMs?: number;
   /** WAL that has not arrived after this long is flushed on its node: an idle transaction's records wait for nobody. */
   readonly flushAfterMs?: number;
-}
-
-interface Request {
-  readonly label: string;
-  readonly resolve: (snapshot: Snapshot) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** What one leadership works with. */
@@ -108,8 +113,8 @@ export class SnapshotService implements LeaderDuty {
   readonly #options: SnapshotServiceOptions;
   readonly #catalogue: SnapshotCatalogue;
   readonly #matchers: readonly BranchMatcher[];
-  #requests: Request[] = [];
-  #wake: () => void = () => {};
+  #watch: TransactionWatch;
+  readonly #requests: SnapshotRequests;
   #leading = false;
   #currentAtMs: number | null = null;
 
@@ -117,6 +122,13 @@ export class SnapshotService implements LeaderDuty {
     this.#options = options;
     this.#catalogue = new SnapshotCatalogue(options.repository);
     this.#matchers = options.matchers;
+    this.#watch = new TransactionWatch(options);
+    this.#requests = new SnapshotRequests(options.clock);
+  }
+
+  /** What is wrong with distributed transactions, as far as this coordinator has led. */
+  transactions(): TransactionProblems {
+    return this.#watch.problems(BigInt(Math.round(this.#options.clock.nowMs())) * 1000n);
   }
 
   get leading(): boolean {
@@ -149,15 +161,13 @@ export class SnapshotService implements LeaderDuty {
     if (!this.#leading) {
       throw new TidemarkError('TM-LEAD-001', 'this coordinator does not lead');
     }
-    return await new Promise<Snapshot>((resolve, reject) => {
-      this.#requests.push({ label, resolve, reject });
-      this.#wake();
-    });
+    return await this.#requests.add(label);
   }
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
     const { clock, intervalMs } = this.#options;
     const last = await this.#startingPoint();
+    this.#watch = await TransactionWatch.open(this.#options, this.#catalogue);
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const term: Term = {
@@ -173,23 +183,18 @@ export class SnapshotService implements LeaderDuty {
     try {
       let dueMs = clock.monotonicMs() + intervalMs;
       while (!signal.aborted) {
-        await this.#waitForWork(dueMs - clock.monotonicMs(), signal);
+        await this.#requests.wait(dueMs - clock.monotonicMs(), signal);
         if (signal.aborted) {
           break;
         }
-        const requests = this.#requests;
-        this.#requests = [];
+        const requests = this.#requests.take();
         await this.#serve(term, requests);
-        dueMs = Math.max(dueMs + (requests.length === 0 ? intervalMs : 0), clock.monotonicMs());
+        dueMs = Math.max(dueMs + (requests.any ? 0 : intervalMs), clock.monotonicMs());
       }
     } finally {
       this.#leading = false;
       stop.abort();
-      const requests = this.#requests;
-      this.#requests = [];
-      for (const request of requests) {
-        request.reject(new TidemarkError('TM-LEAD-001', 'this coordinator does not lead any more'));
-      }
+      this.#requests.take().reject(new TidemarkError('TM-LEAD-001', 'this coordinator does not lead any more'));
       await term.stopFollowing();
     }
   }
@@ -240,38 +245,18 @@ export class SnapshotService implements LeaderDuty {
     }
   }
 
-  async #waitForWork(waitMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#requests.length > 0 || waitMs <= 0) {
-      return;
-    }
-    const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    try {
-      await this.#options.clock.sleep(waitMs, AbortSignal.any([signal, woken.signal]));
-    } catch {
-      // Woken by a request or by the end; the caller looks.
-    } finally {
-      this.#wake = () => {};
-    }
-  }
-
-  async #serve(term: Term, requests: readonly Request[]): Promise<void> {
+  async #serve(term: Term, requests: SharedRequests): Promise<void> {
     const { clock, observer } = this.#options;
     const startedMs = clock.monotonicMs();
     try {
-      const labels = [...new Set(requests.map((request) => request.label).filter((label) => label !== ''))];
-      const snapshot = await this.#take(term, labels.join(', ').slice(0, 256), requests.length > 0);
+      const snapshot = await this.#take(term, requests.label, requests.any);
       observer.taken(snapshot, clock.monotonicMs() - startedMs);
-      for (const request of requests) {
-        request.resolve(snapshot);
-      }
+      requests.resolve(snapshot);
     } catch (error) {
       if (!term.signal.aborted) {
-        observer.failed(error, requests.length > 0);
+        observer.failed(error, requests.any);
       }
-      for (const request of requests) {
-        request.reject(error);
-      }
+      requests.reject(error);
     }
   }
 
@@ -289,6 +274,7 @@ export class SnapshotService implements LeaderDuty {
     try {
       const collect = await this.#collect(term, streams);
       const draft = (await this.#cutAfterLoss(term, collect, streams)) ?? (await this.#cut(term, collect, streams));
+      const timeMs = timestampMs(collect.between.timestamp);
       const isSampled = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
       const isOfAll = isSampled || draft.afterLoss;
       const undecided = findUndecided(
@@ -300,18 +286,20 @@ export class SnapshotService implements LeaderDuty {
         })),
         this.#matchers,
       );
+      const broken = [...undecided, ...draft.cut.broken];
+      this.#tellOfTransactions(tracker, collect, broken, BigInt(timeMs) * 1000n);
       const complete = isOfAll && undecided.length === 0 && (this.#options.missing?.() ?? []).length === 0;
       if (!draft.afterLoss && !draft.nodes.some((node) => node.sampled)) {
         throw nobodyAnswered(collect, streams);
       }
       if (!asked && complete && term.last !== null && isCurrent(term.last, draft)) {
-        this.#currentAtMs = timestampMs(collect.between.timestamp);
+        this.#currentAtMs = timeMs;
         this.#options.observer.current(term.last, this.#currentAtMs);
         return term.last;
       }
       const snapshot: Snapshot = {
         id: formatTimestamp(collect.between.timestamp),
-        timeUs: BigInt(timestampMs(collect.between.timestamp)) * 1000n,
+        timeUs: BigInt(timeMs) * 1000n,
         label,
         class: draft.class,
         complete,
@@ -321,7 +309,7 @@ export class SnapshotService implements LeaderDuty {
         nodes: draft.nodes,
         inDoubt: draft.cut.inDoubt,
         ...(draft.cut.openDecisions.length === 0 ? {} : { openDecisions: draft.cut.openDecisions }),
-        broken: [...term.brokenToReport, ...undecided, ...draft.cut.broken].slice(0, BROKEN_MAX),
+        broken: [...term.brokenToReport, ...broken].slice(0, BROKEN_MAX),
       };
       if (complete && isSampled) {
         // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
@@ -334,6 +322,18 @@ export class SnapshotService implements LeaderDuty {
     } finally {
       tracker.endCollect();
     }
+  }
+
+  #tellOfTransactions(
+    tracker: WalTracker,
+    { nodes }: Collect<unknown>,
+    broken: readonly BrokenTransaction[],
+    nowUs: bigint,
+  ): void {
+    const offsets = new Map(nodes.map(({ node, clock }) => [node, clock.offsetUs]));
+    const branches = new Map(tracker.nodes().map(({ node, history }) => [node, history.branches()]));
+    this.#watch.found(broken, nowUs);
+    this.#watch.prepared(branches, offsets, nowUs);
   }
 
   /** The WAL of a node that has just come needs a moment until it is followed. */
@@ -515,37 +515,7 @@ export class SnapshotService implements LeaderDuty {
   }
 }
 
-/** Whether the cluster wrote nothing since: every node still stands where it stood. */
-function isCurrent(
-  last: Snapshot,
-  draft: { readonly nodes: readonly SnapshotNode[]; readonly class: SnapshotClass },
-): boolean {
-  return (
-    (last.class.kind === 'causal' || draft.class.kind === 'bounded') &&
-    last.nodes.length === draft.nodes.length &&
-    draft.nodes.every((node) =>
-      last.nodes.some(
-        (before) =>
-          before.node === node.node &&
-          before.systemIdentifier === node.systemIdentifier &&
-          before.timeline === node.timeline &&
-          before.sampledLsn === node.sampledLsn,
-      ),
-    )
-  );
-}
-
 function isFollowed(term: Term, stream: WalStreamKey): boolean {
   const known = term.tracker.node(stream.node)?.stream;
   return known?.timeline === stream.timeline && known.systemIdentifier === stream.systemIdentifier;
-}
-
-function nobodyAnswered(collect: Collect<unknown>, streams: readonly WalStreamKey[]): TidemarkError {
-  const reasons = streams.map(({ node }) => {
-    const failure = collect.failures.get(node);
-    return `${node} (${failure instanceof Error ? failure.message : 'its WAL is not followed yet'})`;
-  });
-  return new TidemarkError('TM-SNAP-002', `no node answered: ${reasons.join(', ')}`, {
-    hint: 'The last complete snapshot stays the one that "latest" means. See tidemark status.',
-  });
 }

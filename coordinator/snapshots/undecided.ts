@@ -44,6 +44,7 @@ export function findUndecided(
     if (gap === undefined) return [];
     return [
       {
+        kind: 'unknown',
         gid: doubt.gid,
         reason: `prepared on ${doubt.node}; whether it was committed on ${gap.node} cannot be known: WAL of ${gap.node} is missing`,
         branches: [{ node: doubt.node, xid: doubt.xid, state: 'open' }],

@@ -1,4 +1,5 @@
 import type { Lsn } from '../postgres/lsn.ts';
+import type { BrokenTransaction } from '../repository/snapshot-manifest.ts';
 import type { SnapshotSummary } from './snapshot.ts';
 
 export interface LeaderView {
@@ -56,6 +57,30 @@ export interface NodeStatus {
   readonly synchronousProblem: string;
 }
 
+/** A transaction that can never be whole, and when the leader found it: microseconds since 1970-01-01 UTC. */
+export interface BrokenReport extends BrokenTransaction {
+  readonly foundAtUs: bigint;
+}
+
+/** A branch that has been prepared for longer than `transactions.prepared_warning`. */
+export interface LongPrepared {
+  readonly node: string;
+  readonly gid: string;
+  readonly xid: number;
+  /** By the leader's clock, microseconds since 1970-01-01 UTC. */
+  readonly preparedAtUs: bigint;
+}
+
+/** What is wrong with distributed transactions. */
+export interface TransactionProblems {
+  /** Those found within the last day, the newest first. */
+  readonly broken: readonly BrokenReport[];
+  /** The oldest first. */
+  readonly longPrepared: readonly LongPrepared[];
+}
+
+export const NO_TRANSACTION_PROBLEMS: TransactionProblems = { broken: [], longPrepared: [] };
+
 /** `degraded`: everything acknowledged is safe, something needs a look. `down`: nothing is being backed up. */
 export const CLUSTER_STATES = ['ok', 'degraded', 'down'] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
@@ -74,4 +99,5 @@ export interface ClusterStatus {
   readonly recoverable: { readonly fromUs: bigint; readonly toUs: bigint } | null;
   readonly coordination: 'etcd' | 'embedded';
   readonly coordinationReachable: boolean;
+  readonly transactions: TransactionProblems;
 }

@@ -164,13 +164,14 @@ export class BranchHistory {
   }
 
   /** What the cut engine asks of this node's history. */
-  forCut(): Pick<CutNode, 'branches' | 'orphans' | 'decisions' | 'openDecisions' | 'originates'> {
+  forCut(): Pick<CutNode, 'branches' | 'orphans' | 'decisions' | 'openDecisions' | 'originates' | 'gapBeforeBarrier'> {
     return {
       branches: [...this.branches()],
       orphans: this.#orphans,
       decisions: this.#decisions.decisions,
       openDecisions: (limitLsn) => this.#decisions.openAt(limitLsn),
       originates: this.#decisions.originates,
+      gapBeforeBarrier: this.#gapBeforeBarrier,
     };
   }
 

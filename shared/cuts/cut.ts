@@ -38,6 +38,8 @@ export interface CutNode {
   readonly openDecisions?: (limitLsn: Lsn) => readonly OpenDecision[];
   /** Citus's groups whose transactions are begun on this node. */
   readonly originates?: ReadonlySet<string>;
+  /** WAL of it is missing; it ended before this barrier (infinite: before the next). Null if none was passed over. */
+  readonly gapBeforeBarrier?: number | null;
   /** It did not answer: what it wrote after `readLsn`, before the others were sampled, is not known. */
   readonly silent?: boolean;
 }
@@ -129,8 +131,8 @@ function settledIn(
 
 /**
  * A COMMIT PREPARED in the cut follows its decision in real time, so that every node's WAL up to `decidedByLsn` holds the
- * decision, unless it was lost. It is missed for another reason where its node is not known or did not answer, or where the
- * branch was prepared before a first collect was complete: then the rows may lie before what was read.
+ * decision, unless it was lost. It is missed for another reason where its node is not known or did not answer, where WAL of
+ * that node is missing, or where the branch was prepared before a first collect was complete: then the rows may lie before what was read.
  */
 function decisionSoughtIn(nodes: readonly CutNode[], limits: CutLimits): DecisionSought {
   return (branch) => {
@@ -139,9 +141,9 @@ function decisionSoughtIn(nodes: readonly CutNode[], limits: CutLimits): Decisio
       return null;
     }
     const originators = nodes.filter((node) => node.originates?.has(group) === true);
-    return originators.some(({ silent }) => silent === true)
-      ? null
-      : originators.map(({ node }) => node).join(' and ') || null;
+    const isUnknown = ({ silent, gapBeforeBarrier }: CutNode) =>
+      silent === true || (gapBeforeBarrier ?? 0) > branch.preparedAfterBarrier;
+    return originators.some(isUnknown) ? null : originators.map(({ node }) => node).join(' and ') || null;
   };
 }
 

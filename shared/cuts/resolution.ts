@@ -1,4 +1,9 @@
-import type { BrokenTransaction, BrokenBranchState, InDoubtDecision } from '../repository/snapshot-manifest.ts';
+import type {
+  BrokenBranchState,
+  BrokenKind,
+  BrokenTransaction,
+  InDoubtDecision,
+} from '../repository/snapshot-manifest.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
 import { isCommitted, isDecided, isEnded, isPrepared, type CutLimits } from './closed-cut.ts';
 import type { DistributedTransaction } from './distributed-transaction.ts';
@@ -45,16 +50,19 @@ export function findBroken(
   for (const transaction of transactions) {
     const { branches } = transaction;
     const reasons = brokenReasons(transaction, decisionSought);
-    if (reasons.length > 0) {
+    const [first] = reasons;
+    if (first !== undefined) {
       broken.push({
+        kind: first.kind,
         gid: branches[0]?.gid ?? '',
-        reason: reasons.join(', and '),
+        reason: reasons.map(({ text }) => text).join(', and '),
         branches: branches.map((branch) => ({ node: branch.node, xid: branch.xid, state: stateOf(branch) })),
       });
     }
   }
   for (const orphan of orphans) {
     broken.push({
+      kind: 'prepare-missing',
       gid: orphan.gid ?? '',
       reason: `a branch was committed on ${orphan.node} whose PREPARE was never seen`,
       branches: [{ node: orphan.node, xid: orphan.xid, state: 'commit' }],
@@ -63,10 +71,16 @@ export function findBroken(
   return broken;
 }
 
+interface BrokenReason {
+  readonly kind: BrokenKind;
+  readonly text: string;
+}
+
+/** The worst comes first. */
 function brokenReasons(
   { branches, decision, decidedByRows }: DistributedTransaction,
   decisionSought: DecisionSought,
-): string[] {
+): BrokenReason[] {
   const commits = branches.filter(({ lost, end, decidedCommit }) => !lost && (end?.kind === 'commit' || decidedCommit));
   const rolledBack = branches.find((branch) => !branch.lost && branch.end?.kind === 'rollback');
   const lost = branches.find((branch) => branch.lost);
@@ -74,11 +88,13 @@ function brokenReasons(
   if (where === undefined) {
     return [];
   }
-  const reasons: string[] = [];
+  const reasons: BrokenReason[] = [];
   if (rolledBack !== undefined) {
-    reasons.push(`${commits.length > 0 ? 'committed' : 'decided'} on ${where} and rolled back on ${rolledBack.node}`);
+    const how = commits.length > 0 ? 'committed' : 'decided';
+    reasons.push({ kind: 'torn', text: `${how} on ${where} and rolled back on ${rolledBack.node}` });
   } else if (lost !== undefined) {
-    reasons.push(`committed on ${where}, and its branch on ${lost.node} was lost by a failover`);
+    const text = `committed on ${where}, and its branch on ${lost.node} was lost by a failover`;
+    reasons.push({ kind: 'branch-lost', text });
   }
   const undecided =
     decidedByRows && decision === null && commits.every(({ decidedCommit }) => !decidedCommit)
@@ -86,7 +102,8 @@ function brokenReasons(
       : undefined;
   if (undecided !== undefined) {
     const at = reasons.length === 0 ? `committed on ${where}, and ` : '';
-    reasons.push(`${at}its decision is not in the WAL of ${undecided}: a crash lost it`);
+    const text = `${at}its decision is not in the WAL of ${undecided}: a crash lost it`;
+    reasons.push({ kind: 'decision-lost', text });
   }
   return reasons;
 }

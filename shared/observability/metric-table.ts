@@ -108,8 +108,23 @@ export const METRICS = {
   },
   tidemark_broken_transactions_total: {
     type: 'counter',
-    help: 'Distributed transactions that can never be whole, as snapshots named them.',
-    labels: [],
+    help: 'Distributed transactions found that can never be whole, by kind: torn, branch-lost, prepare-missing, decision-lost, unknown.',
+    labels: ['kind'],
+  },
+  tidemark_prepared_transactions: {
+    type: 'gauge',
+    help: 'Prepared transactions that are not finished, as of the last snapshot.',
+    labels: ['node'],
+  },
+  tidemark_long_prepared_transactions: {
+    type: 'gauge',
+    help: 'Those of them that have been prepared for longer than transactions.prepared_warning.',
+    labels: ['node'],
+  },
+  tidemark_oldest_prepared_transaction_seconds: {
+    type: 'gauge',
+    help: 'For how long the oldest of them has been prepared; 0 if there is none.',
+    labels: ['node'],
   },
   tidemark_snapshot_duration_seconds: {
     type: 'histogram',

@@ -56,10 +56,21 @@ export interface InDoubtDecision {
 }
 
 /** How one branch of a broken transaction ended. `lost`: it was on a timeline that was left, or its PREPARE was never seen. */
-export type BrokenBranchState = 'commit' | 'rollback' | 'open' | 'lost';
+export const BROKEN_BRANCH_STATES = ['commit', 'rollback', 'open', 'lost'] as const;
+export type BrokenBranchState = (typeof BROKEN_BRANCH_STATES)[number];
+
+/**
+ * `torn`: committed on one node and rolled back on another; `branch-lost`: a failover took a branch of a committed one; `prepare-missing`: a
+ * branch was committed whose PREPARE is nowhere; `decision-lost`: branches were committed, and a crash lost the decision;
+ * `unknown`: WAL is missing that would say whether it was committed.
+ */
+export const BROKEN_KINDS = ['torn', 'branch-lost', 'prepare-missing', 'decision-lost', 'unknown'] as const;
+export type BrokenKind = (typeof BROKEN_KINDS)[number];
 
 /** A transaction that can never be whole. It does not hold the cut back. */
 export interface BrokenTransaction {
+  readonly kind: BrokenKind;
+  /** Of one of its branches; empty where no record gives one. */
   readonly gid: string;
   /** In words. */
   readonly reason: string;
@@ -149,9 +160,10 @@ const manifestSchema = z.object({
     .optional(),
   broken: z.array(
     z.object({
+      kind: z.enum(BROKEN_KINDS).default('torn'),
       gid: z.string(),
       reason: z.string(),
-      branches: z.array(z.object({ node: name, xid, state: z.enum(['commit', 'rollback', 'open', 'lost']) })),
+      branches: z.array(z.object({ node: name, xid, state: z.enum(BROKEN_BRANCH_STATES) })),
     }),
   ),
 });

@@ -6,6 +6,7 @@ import {
   type LeaderView,
   type NodeStatus,
 } from '../admin/status.ts';
+import { BROKEN_BRANCH_STATES, BROKEN_KINDS } from '../repository/snapshot-manifest.ts';
 import { lsnFromMessage, oneOf, snapshotFromMessage, snapshotToMessage } from './admin-codec.ts';
 import type { Leader, Leader__Output } from './generated/tidemark/v1/Leader.ts';
 import type { NodeStatus as NodeStatusMessage, NodeStatus__Output } from './generated/tidemark/v1/NodeStatus.ts';
@@ -34,6 +35,15 @@ export function statusToMessage(status: ClusterStatus): Status {
     recoverableToUs: (status.recoverable?.toUs ?? 0n).toString(),
     coordination: status.coordination,
     coordinationReachable: status.coordinationReachable,
+    brokenTransactions: status.transactions.broken.map((broken) => ({
+      ...broken,
+      foundAtUs: broken.foundAtUs.toString(),
+      branches: [...broken.branches],
+    })),
+    longPrepared: status.transactions.longPrepared.map((branch) => ({
+      ...branch,
+      preparedAtUs: branch.preparedAtUs.toString(),
+    })),
   };
 }
 
@@ -51,6 +61,25 @@ export function statusFromMessage(message: Status__Output): ClusterStatus {
     recoverable: fromUs === 0n ? null : { fromUs, toUs },
     coordination: oneOf('coordination', message.coordination, ['etcd', 'embedded']),
     coordinationReachable: message.coordinationReachable,
+    transactions: {
+      broken: message.brokenTransactions.map(({ kind, gid, reason, foundAtUs, branches }) => ({
+        kind: oneOf('kind of broken transaction', kind, BROKEN_KINDS),
+        gid,
+        reason,
+        foundAtUs: BigInt(foundAtUs),
+        branches: branches.map(({ node, xid, state }) => ({
+          node,
+          xid,
+          state: oneOf('state of a branch', state, BROKEN_BRANCH_STATES),
+        })),
+      })),
+      longPrepared: message.longPrepared.map(({ node, gid, xid, preparedAtUs }) => ({
+        node,
+        gid,
+        xid,
+        preparedAtUs: BigInt(preparedAtUs),
+      })),
+    },
   };
 }
 

@@ -4,6 +4,8 @@ import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import type { AdminClient as _tidemark_v1_AdminClient, AdminDefinition as _tidemark_v1_AdminDefinition } from './tidemark/v1/Admin.ts';
 import type { Backup as _tidemark_v1_Backup, Backup__Output as _tidemark_v1_Backup__Output } from './tidemark/v1/Backup.ts';
 import type { BackupEvent as _tidemark_v1_BackupEvent, BackupEvent__Output as _tidemark_v1_BackupEvent__Output } from './tidemark/v1/BackupEvent.ts';
+import type { BrokenBranch as _tidemark_v1_BrokenBranch, BrokenBranch__Output as _tidemark_v1_BrokenBranch__Output } from './tidemark/v1/BrokenBranch.ts';
+import type { BrokenTransaction as _tidemark_v1_BrokenTransaction, BrokenTransaction__Output as _tidemark_v1_BrokenTransaction__Output } from './tidemark/v1/BrokenTransaction.ts';
 import type { ChangeSet as _tidemark_v1_ChangeSet, ChangeSet__Output as _tidemark_v1_ChangeSet__Output } from './tidemark/v1/ChangeSet.ts';
 import type { ClockReading as _tidemark_v1_ClockReading, ClockReading__Output as _tidemark_v1_ClockReading__Output } from './tidemark/v1/ClockReading.ts';
 import type { CoordinatorStatus as _tidemark_v1_CoordinatorStatus, CoordinatorStatus__Output as _tidemark_v1_CoordinatorStatus__Output } from './tidemark/v1/CoordinatorStatus.ts';
@@ -23,6 +25,7 @@ import type { ListBackupsRequest as _tidemark_v1_ListBackupsRequest, ListBackups
 import type { ListBackupsResponse as _tidemark_v1_ListBackupsResponse, ListBackupsResponse__Output as _tidemark_v1_ListBackupsResponse__Output } from './tidemark/v1/ListBackupsResponse.ts';
 import type { ListSnapshotsRequest as _tidemark_v1_ListSnapshotsRequest, ListSnapshotsRequest__Output as _tidemark_v1_ListSnapshotsRequest__Output } from './tidemark/v1/ListSnapshotsRequest.ts';
 import type { ListSnapshotsResponse as _tidemark_v1_ListSnapshotsResponse, ListSnapshotsResponse__Output as _tidemark_v1_ListSnapshotsResponse__Output } from './tidemark/v1/ListSnapshotsResponse.ts';
+import type { LongPrepared as _tidemark_v1_LongPrepared, LongPrepared__Output as _tidemark_v1_LongPrepared__Output } from './tidemark/v1/LongPrepared.ts';
 import type { NodeRestorePlan as _tidemark_v1_NodeRestorePlan, NodeRestorePlan__Output as _tidemark_v1_NodeRestorePlan__Output } from './tidemark/v1/NodeRestorePlan.ts';
 import type { NodeStatus as _tidemark_v1_NodeStatus, NodeStatus__Output as _tidemark_v1_NodeStatus__Output } from './tidemark/v1/NodeStatus.ts';
 import type { Progress as _tidemark_v1_Progress, Progress__Output as _tidemark_v1_Progress__Output } from './tidemark/v1/Progress.ts';
@@ -48,6 +51,8 @@ export interface ProtoGrpcType {
       Admin: SubtypeConstructor<typeof grpc.Client, _tidemark_v1_AdminClient> & { service: _tidemark_v1_AdminDefinition }
       Backup: MessageTypeDefinition<_tidemark_v1_Backup, _tidemark_v1_Backup__Output>
       BackupEvent: MessageTypeDefinition<_tidemark_v1_BackupEvent, _tidemark_v1_BackupEvent__Output>
+      BrokenBranch: MessageTypeDefinition<_tidemark_v1_BrokenBranch, _tidemark_v1_BrokenBranch__Output>
+      BrokenTransaction: MessageTypeDefinition<_tidemark_v1_BrokenTransaction, _tidemark_v1_BrokenTransaction__Output>
       ChangeSet: MessageTypeDefinition<_tidemark_v1_ChangeSet, _tidemark_v1_ChangeSet__Output>
       ClockReading: MessageTypeDefinition<_tidemark_v1_ClockReading, _tidemark_v1_ClockReading__Output>
       CoordinatorStatus: MessageTypeDefinition<_tidemark_v1_CoordinatorStatus, _tidemark_v1_CoordinatorStatus__Output>
@@ -67,6 +72,7 @@ export interface ProtoGrpcType {
       ListBackupsResponse: MessageTypeDefinition<_tidemark_v1_ListBackupsResponse, _tidemark_v1_ListBackupsResponse__Output>
       ListSnapshotsRequest: MessageTypeDefinition<_tidemark_v1_ListSnapshotsRequest, _tidemark_v1_ListSnapshotsRequest__Output>
       ListSnapshotsResponse: MessageTypeDefinition<_tidemark_v1_ListSnapshotsResponse, _tidemark_v1_ListSnapshotsResponse__Output>
+      LongPrepared: MessageTypeDefinition<_tidemark_v1_LongPrepared, _tidemark_v1_LongPrepared__Output>
       NodeRestorePlan: MessageTypeDefinition<_tidemark_v1_NodeRestorePlan, _tidemark_v1_NodeRestorePlan__Output>
       NodeStatus: MessageTypeDefinition<_tidemark_v1_NodeStatus, _tidemark_v1_NodeStatus__Output>
       Progress: MessageTypeDefinition<_tidemark_v1_Progress, _tidemark_v1_Progress__Output>

@@ -95,6 +95,7 @@ describe('Admin service', () => {
           recoverable: null,
           coordination: 'embedded',
           coordinationReachable: true,
+          transactions: { broken: [], longPrepared: [] },
         }),
       },
     };

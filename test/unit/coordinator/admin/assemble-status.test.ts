@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { assembleStatus, type NodeFacts, type StatusFacts } from '../../../../coordinator/admin/assemble-status.ts';
 import type { BackupSummary } from '../../../../shared/admin/backup.ts';
+import type { TransactionProblems } from '../../../../shared/admin/status.ts';
 import type { SnapshotSummary } from '../../../../shared/admin/snapshot.ts';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
 
@@ -68,6 +69,7 @@ const facts: StatusFacts = {
   ],
   recoverableFromUs: 20_000_000n,
   lostWal: new Map(),
+  transactions: { broken: [], longPrepared: [] },
   snapshotCurrentAtMs: null,
   nowUs: 41_000_000n,
   snapshotAgeMaxMs: 60_000,
@@ -159,4 +161,21 @@ describe('assembleStatus', () => {
       assert.match(status.problems.join('\n'), problem);
     });
   }
+
+  it('says which transactions are broken or were left prepared', () => {
+    const transactions: TransactionProblems = {
+      broken: [{ kind: 'torn', gid: 't', reason: 'committed on a and rolled back on b', foundAtUs: 1n, branches: [] }],
+      longPrepared: [
+        { node: 'b', gid: 'x', xid: 1, preparedAtUs: 1n },
+        { node: 'a', gid: 'y', xid: 2, preparedAtUs: 2n },
+      ],
+    };
+    const status = assembleStatus({ ...facts, transactions });
+    assert.equal(status.state, 'degraded');
+    assert.deepEqual(status.transactions, transactions);
+    assert.deepEqual(status.problems, [
+      '1 distributed transaction of the last day can never be whole: see below',
+      '2 transactions prepared for long on a, b: locks and old rows are kept',
+    ]);
+  });
 });

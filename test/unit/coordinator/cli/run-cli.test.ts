@@ -135,6 +135,7 @@ describe('commands with a coordinator', () => {
           recoverable: null,
           coordination: 'embedded',
           coordinationReachable: true,
+          transactions: { broken: [], longPrepared: [] },
         });
       }),
       CreateBackup: serverStreamHandler(async function* () {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
+import { citusMatcher, sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { lsn } from '../../../../shared/postgres/lsn.ts';
+import type { Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import { FakeCluster, holds, leading } from './fake-cluster.ts';
 
 async function eventually(condition: () => boolean): Promise<void> {
@@ -254,6 +256,79 @@ describe('snapshot service', () => {
         await eventually(() => cluster.objects.size === 2);
       },
       { intervalMs: 5 },
+    );
+  });
+
+  it('tells of each broken transaction once, also where another leader told of it, and of what stays prepared', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    const told = () => cluster.observed.filter((line) => /^(?:broken|long)/.test(line));
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }));
+    cluster.write('a', 'prepare', 20, 'torn');
+    cluster.write('b', 'prepare', 30, 'torn');
+    cluster.write('b', 'prepare', 31, 'left');
+    cluster.write('a', 'commit-prepared', 20);
+    cluster.write('b', 'rollback-prepared', 30);
+    await leading(
+      cluster,
+      async (service) => {
+        await service.createSnapshot({ label: '' });
+        cluster.write('a', 'commit', 21);
+        await service.createSnapshot({ label: '' });
+        const { broken, longPrepared } = service.transactions();
+        assert.deepEqual(
+          broken.map(({ kind, gid }) => `${kind} ${gid}`),
+          ['torn torn'],
+        );
+        assert.deepEqual(
+          longPrepared.map(({ node, gid, xid }) => `${node} ${gid} ${xid}`),
+          ['b left 31'],
+        );
+      },
+      { preparedWarningMs: -1 },
+    );
+    assert.deepEqual(told(), ['broken torn torn', 'long prepared b left']);
+    await leading(cluster, async (service) => {
+      await service.createSnapshot({ label: '' });
+      assert.equal(service.transactions().broken.length, 1);
+      assert.deepEqual(service.transactions().longPrepared, []);
+    });
+    assert.equal(told().length, 2);
+  });
+
+  it('lets a row decide, also one that was written before the leader changed', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    const matchers = [citusMatcher, sameGidMatcher];
+    const decisions = ({ inDoubt }: Snapshot) => inDoubt.map(({ node, decision }) => `${node} ${decision}`);
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    cluster.write('a', 'decision-row', 20, 'citus_0_1_1_0');
+    cluster.write('b', 'prepare', 30, 'citus_0_1_1_0');
+    const undecided = await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    assert.deepEqual(decisions(undecided), ['b rollback']);
+    assert.equal(undecided.openDecisions?.[0]?.rows.length, 1);
+    cluster.write('a', 'commit', 20);
+    const decided = await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    assert.deepEqual(decisions(decided), ['b commit']);
+    assert.equal(decided.openDecisions, undefined);
+    cluster.write('b', 'commit-prepared', 30);
+    const whole = await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    assert.deepEqual([decisions(whole), whole.broken], [[], []]);
+  });
+
+  it('reports a commit whose decision a crash lost, and is not held back by it', async () => {
+    const cluster = new FakeCluster('a', 'b');
+    const matchers = [citusMatcher, sameGidMatcher];
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    cluster.write('a', 'decision-row', 19, 'citus_0_1_1_0');
+    cluster.write('a', 'abort', 19);
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    cluster.write('b', 'prepare', 30, 'citus_0_1_2_0');
+    const commit = cluster.write('b', 'commit-prepared', 30);
+    cluster.write('a', 'restart');
+    const snapshot = await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    assert(holds(snapshot, 'b', commit));
+    assert.deepEqual(
+      snapshot.broken.map(({ kind, gid }) => `${kind} ${gid}`),
+      ['decision-lost citus_0_1_2_0'],
     );
   });
 });

@@ -180,6 +180,18 @@ describe('codecs of the Admin API', () => {
       recoverable: { fromUs: 1n, toUs: 2n },
       coordination: 'etcd',
       coordinationReachable: true,
+      transactions: {
+        broken: [
+          {
+            kind: 'decision-lost',
+            gid: 'citus_0_1_2_3',
+            reason: 'a crash lost it',
+            foundAtUs: 1_795_349_730_122_000n,
+            branches: [{ node: 'shard-1', xid: 4_294_967_295, state: 'commit' }],
+          },
+        ],
+        longPrepared: [{ node: 'shard-1', gid: 'g', xid: 7, preparedAtUs: 5n }],
+      },
     };
     for (const value of [status, { ...status, leader: null, lastSnapshot: null, recoverable: null }]) {
       const wire = protocol.Status.serialize(statusToMessage(value));

@@ -4,6 +4,8 @@ import type { Leader as _tidemark_v1_Leader, Leader__Output as _tidemark_v1_Lead
 import type { CoordinatorStatus as _tidemark_v1_CoordinatorStatus, CoordinatorStatus__Output as _tidemark_v1_CoordinatorStatus__Output } from '../../tidemark/v1/CoordinatorStatus.ts';
 import type { NodeStatus as _tidemark_v1_NodeStatus, NodeStatus__Output as _tidemark_v1_NodeStatus__Output } from '../../tidemark/v1/NodeStatus.ts';
 import type { Snapshot as _tidemark_v1_Snapshot, Snapshot__Output as _tidemark_v1_Snapshot__Output } from '../../tidemark/v1/Snapshot.ts';
+import type { BrokenTransaction as _tidemark_v1_BrokenTransaction, BrokenTransaction__Output as _tidemark_v1_BrokenTransaction__Output } from '../../tidemark/v1/BrokenTransaction.ts';
+import type { LongPrepared as _tidemark_v1_LongPrepared, LongPrepared__Output as _tidemark_v1_LongPrepared__Output } from '../../tidemark/v1/LongPrepared.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface Status {
@@ -19,6 +21,8 @@ export interface Status {
   'recoverableToUs'?: (number | string | Long);
   'coordination'?: (string);
   'coordinationReachable'?: (boolean);
+  'brokenTransactions'?: (_tidemark_v1_BrokenTransaction)[];
+  'longPrepared'?: (_tidemark_v1_LongPrepared)[];
 }
 
 export interface Status__Output {
@@ -34,4 +38,6 @@ export interface Status__Output {
   'recoverableToUs': (string);
   'coordination': (string);
   'coordinationReachable': (boolean);
+  'brokenTransactions': (_tidemark_v1_BrokenTransaction__Output)[];
+  'longPrepared': (_tidemark_v1_LongPrepared__Output)[];
 }
