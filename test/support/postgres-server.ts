@@ -25,6 +25,8 @@ export interface PostgresOptions {
   readonly clockAheadMs?: number;
   /** The data directory; must not exist. Default: in a temporary directory of the server's own. */
   readonly dataDirectory?: string;
+  /** The server's programs, of the same major; default: those of the npm package. */
+  readonly binDirectory?: string;
 }
 
 export type ShutdownMode = 'smart' | 'fast' | 'immediate';
@@ -70,7 +72,7 @@ export class PostgresServer implements AsyncDisposable {
     this.#env = clockEnvironment(options.clockAheadMs ?? 0);
     this.socketDirectory = directory.path;
     this.dataDirectory = options.dataDirectory ?? path.join(directory.path, 'data');
-    this.binDirectory = postgresBinaries(this.major).binDirectory;
+    this.binDirectory = options.binDirectory ?? postgresBinaries(this.major).binDirectory;
   }
 
   /** Makes the data directory and starts the server. */

@@ -1,74 +1,65 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { formatLsn, parseLsn } from '../../../shared/postgres/lsn.ts';
-import { segmentStart } from '../../../shared/postgres/wal-segment.ts';
-import { WalParser } from '../../../shared/wal/wal-parser.ts';
+import { formatLsn, advanceLsn, type Lsn } from '../../../shared/postgres/lsn.ts';
 import { debianProgram } from '../../support/debian-packages.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
-import { readWalFiles } from '../../support/wal-files.ts';
+import { blocksInText, KindNames, lsnText, type DescribedRecord } from '../../support/wal-oracle/described-record.ts';
+import { parseWalFiles } from '../../support/wal-oracle/parse-wal-files.ts';
+import { flushedLsn } from '../../support/wal-oracle/walinspect.ts';
+import { definitions, makeRoundTables, pageImages, preparedTransactions, transfers } from '../../support/wal-rounds.ts';
 import { makeVariedWal } from '../../support/wal-workload.ts';
 
 const SEGMENT_BYTES = 1024 * 1024;
-const LINE = /^rmgr: (\S+) +len \(rec\/tot\): +\d+\/ *(\d+), tx: +(\d+), lsn: (\S+), prev (\S+), desc: (\S+)/;
+const LINE = /^rmgr: (\S+) +len \(rec\/tot\): +\d+\/ *(\d+), tx: +(\d+), lsn: (\S+), prev (\S+), desc: (\S+)(.*)$/s;
 
 function waldump(...args: readonly string[]): string[] {
-  const output = execFileSync(debianProgram('pg_waldump'), args, { maxBuffer: 256 * 1024 * 1024, encoding: 'utf8' });
-  return output.split('\n').filter((line) => line !== '');
-}
-
-function lsnText(text: string | undefined): string {
-  return formatLsn(parseLsn(text ?? ''));
+  const output = execFileSync(debianProgram('pg_waldump'), args, { maxBuffer: 1024 * 1024 * 1024, encoding: 'utf8' });
+  return output.split(/\n(?=rmgr: )/).filter((line) => line !== '');
 }
 
 describe('WalParser agrees with pg_waldump', () => {
-  it('on every record of PostgreSQL 15, through segment switches and a crash', async () => {
+  it('on every record of PostgreSQL 15, through segment switches, a crash, and each kind of page image', async () => {
+    // Debian's server, which is built with every compression.
     await using server = await PostgresServer.create({
       major: 15,
+      binDirectory: path.dirname(debianProgram('pg_waldump')),
       walSegmentSizeMb: 1,
-      settings: { wal_keep_size: '1GB', max_wal_size: '2GB', wal_compression: 'pglz' },
+      settings: { wal_keep_size: '1GB', max_wal_size: '2GB' },
     });
-    const fromLsn = segmentStart(
-      parseLsn(await server.value('SELECT pg_current_wal_flush_lsn()::text')),
-      SEGMENT_BYTES,
-    );
+    const start = await flushedLsn(server);
+    const fromLsn = advanceLsn(start, -Number(start % BigInt(SEGMENT_BYTES)));
     await makeVariedWal(server);
-    const endLsn = parseLsn(await server.value('SELECT pg_current_wal_flush_lsn()::text'));
+    await makeRoundTables(server);
+    await transfers(server, 2, 300);
+    await preparedTransactions(server, 1);
+    await definitions(server);
+    assert.deepEqual([...(await pageImages(server))].sort(), ['lz4', 'off', 'pglz', 'zstd']);
+    const endLsn = await flushedLsn(server);
 
-    const managers = waldump('--rmgr=list');
-    const walDirectory = path.join(server.dataDirectory, 'pg_wal');
-    const dumped = waldump(`--path=${walDirectory}`, `--start=${formatLsn(fromLsn)}`, `--end=${formatLsn(endLsn)}`)
-      .map((line) => LINE.exec(line))
-      .filter((match) => match !== null)
-      .map(([, manager, total, xid, lsn, prev, type]) => [
-        lsnText(lsn),
-        lsnText(prev),
-        manager,
-        Number(total),
-        Number(xid),
-        type === 'SWITCH',
-      ]);
-
-    const parsed: unknown[] = [];
-    const wal = readWalFiles(server.dataDirectory, 1, SEGMENT_BYTES, fromLsn, endLsn);
-    const parser = new WalParser({
-      timeline: 1,
-      segmentBytes: SEGMENT_BYTES,
-      systemIdentifier: await server.systemIdentifier(),
-      startLsn: wal.startLsn,
-      atRecord: false,
-      onRecord: (record) =>
-        parsed.push([
-          formatLsn(record.lsn),
-          formatLsn(record.previousLsn),
-          managers[record.resourceManager],
-          record.totalLength,
-          record.xid,
-          record.resourceManager === 0 && (record.info & 0xf0) === 0x40,
-        ]),
-    });
-    parser.push(wal.bytes);
-    assert.ok(dumped.length > 5000, `${dumped.length} records`);
-    assert.deepEqual(parsed, dumped);
+    const managers = waldump('--rmgr=list')[0]?.trim().split('\n') ?? [];
+    const directory = path.join(server.dataDirectory, 'pg_wal');
+    const records = await parse(server, directory, fromLsn, endLsn);
+    const dumped = waldump(`--path=${directory}`, `--start=${formatLsn(fromLsn)}`, `--end=${formatLsn(endLsn)}`);
+    assert.ok(dumped.length > 20_000, `${dumped.length} records`);
+    const kinds = new KindNames();
+    for (const [index, line] of dumped.entries()) {
+      const [, manager = '', total, xid, lsn = '', previous = '', type, rest = ''] =
+        LINE.exec(line) ?? assert.fail(line);
+      const record = records[index] ?? assert.fail(`the record at ${lsn} is missing`);
+      const number = managers.indexOf(manager);
+      assert.equal(record.head, `${lsnText(lsn)} ${lsnText(previous)} ${xid} ${number} ${total}`);
+      assert.equal(record.blocks, blocksInText(rest), `the record at ${lsn}`);
+      kinds.check(record.kind, `${manager} ${type}`, lsn);
+    }
+    assert.equal(records.length, dumped.length);
   });
 });
+
+async function parse(server: PostgresServer, directory: string, fromLsn: Lsn, endLsn: Lsn): Promise<DescribedRecord[]> {
+  const records: DescribedRecord[] = [];
+  const systemIdentifier = await server.systemIdentifier();
+  const files = { directory, systemIdentifier, segmentBytes: SEGMENT_BYTES, fromLsn, endLsn };
+  for await (const batch of parseWalFiles(files, 100_000)) records.push(...batch.records);
+  return records;
+}

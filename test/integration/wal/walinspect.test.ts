@@ -1,39 +1,43 @@
 import assert from 'node:assert/strict';
-import { parseLsn, formatLsn, type Lsn } from '../../../shared/postgres/lsn.ts';
-import { segmentStart } from '../../../shared/postgres/wal-segment.ts';
-import type { BlockReference } from '../../../shared/wal/record-fragments.ts';
+import path from 'node:path';
+import process from 'node:process';
+import { advanceLsn, formatLsn, NO_LSN } from '../../../shared/postgres/lsn.ts';
 import type { TransactionEvent } from '../../../shared/wal/transaction-event.ts';
-import { WalParser } from '../../../shared/wal/wal-parser.ts';
-import { applyEvents, listOpen, NOTHING_OPEN } from '../../../shared/wal-index/open-transactions.ts';
-import { POSTGRES_MAJORS } from '../../support/postgres-binaries.ts';
+import {
+  applyEvents,
+  listOpen,
+  NOTHING_OPEN,
+  type OpenTransactions,
+} from '../../../shared/wal-index/open-transactions.ts';
+import { POSTGRES_MAJORS, type PostgresMajor } from '../../support/postgres-binaries.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
-import { readWalFiles } from '../../support/wal-files.ts';
+import { KindNames, lsnText, type DescribedRecord } from '../../support/wal-oracle/described-record.ts';
+import { parseWalFiles } from '../../support/wal-oracle/parse-wal-files.ts';
+import { flushedLsn, WalinspectOracle } from '../../support/wal-oracle/walinspect.ts';
+import {
+  databases,
+  definitions,
+  makeRoundTables,
+  pageImages,
+  preparedTransactions,
+  subtransactions,
+  transfers,
+} from '../../support/wal-rounds.ts';
 import { LEFT_PREPARED, makeVariedWal } from '../../support/wal-workload.ts';
+import { TemporaryDirectory } from '../../support/temporary-directory.ts';
 
-const SEGMENT_BYTES = 1024 * 1024;
+/** How many records of each major are compared at least; some hundred thousand take a minute. */
+const RECORDS_WANTED = Number(process.env['TIDEMARK_WAL_RECORDS'] ?? 0);
+const RECORDS_AT_ONCE = 40_000;
+const TRANSFERS_A_ROUND = RECORDS_WANTED === 0 ? 200 : 20_000;
 
 /** A row of pg_get_wal_records_info. */
 interface InspectedRecord {
   readonly start_lsn: string;
   readonly prev_lsn: string;
   readonly xid: number;
-  readonly rmid: number;
   readonly record_type: string;
-  readonly record_length: number;
-  readonly main_data_length: number;
-  readonly fpi_length: number;
   readonly description: string | null;
-  readonly block_ref: string | null;
-}
-
-interface ParsedRecord {
-  readonly lsn: Lsn;
-  readonly previousLsn: Lsn;
-  readonly xid: number;
-  readonly manager: number;
-  readonly totalLength: number;
-  readonly mainDataBytes: number;
-  readonly blocks: readonly BlockReference[];
 }
 
 const KINDS: Readonly<Record<string, TransactionEvent['kind']>> = {
@@ -44,118 +48,118 @@ const KINDS: Readonly<Record<string, TransactionEvent['kind']>> = {
   ABORT_PREPARED: 'rollback-prepared',
 };
 
-describe('WalParser agrees with pg_walinspect', () => {
+/** With segments of 1 MB, and of 64 MB; a short run has one of the two. */
+const SEGMENT_SIZES_MB: Readonly<Record<PostgresMajor, readonly number[]>> = {
+  15: [1, 64],
+  16: [64, 1],
+  17: [1, 64],
+  18: [64, 1],
+};
+
+describe('WalParser agrees with pg_walinspect', function () {
+  if (RECORDS_WANTED > 0) this.timeout(3_600_000);
+
   for (const major of POSTGRES_MAJORS) {
-    const settings = {
-      wal_keep_size: '1GB',
-      max_wal_size: '2GB',
-      wal_level: major % 2 === 0 ? 'logical' : 'replica',
-      wal_compression: major % 2 === 0 ? 'pglz' : 'off',
-    };
-
-    it(`on every record of PostgreSQL ${major} (wal_level=${settings.wal_level})`, async () => {
-      await using server = await PostgresServer.create({ major, walSegmentSizeMb: 1, settings });
-      await server.query('CREATE EXTENSION pg_walinspect');
-      const fromLsn = segmentStart(
-        parseLsn(await server.value('SELECT pg_current_wal_flush_lsn()::text')),
-        SEGMENT_BYTES,
-      );
-      await makeVariedWal(server);
-      const endLsn = parseLsn(await server.value('SELECT pg_current_wal_flush_lsn()::text'));
-      const inspected = await server.query<InspectedRecord>(
-        `SELECT r.start_lsn::text, r.prev_lsn::text, r.xid::text::bigint::int AS xid, m.rm_id AS rmid, r.record_type,
-                r.record_length, r.main_data_length, r.fpi_length, r.description, r.block_ref
-           FROM pg_get_wal_records_info($1, $2) r
-           JOIN pg_get_wal_resource_managers() m ON m.rm_name = r.resource_manager
-          ORDER BY r.start_lsn`,
-        [formatLsn(fromLsn), formatLsn(endLsn)],
-      );
-      const wal = readWalFiles(server.dataDirectory, 1, SEGMENT_BYTES, fromLsn, endLsn);
-      const records: ParsedRecord[] = [];
-      const parser = new WalParser({
-        timeline: 1,
-        segmentBytes: SEGMENT_BYTES,
-        systemIdentifier: await server.systemIdentifier(),
-        startLsn: wal.startLsn,
-        atRecord: false,
-        onRecord: (record) => {
-          const { mainDataBytes, blocks } = record.fragments();
-          const { lsn, previousLsn, xid, resourceManager, totalLength } = record;
-          records.push({ lsn, previousLsn, xid, manager: resourceManager, totalLength, mainDataBytes, blocks });
-        },
+    const sizes = RECORDS_WANTED === 0 ? SEGMENT_SIZES_MB[major].slice(0, 1) : SEGMENT_SIZES_MB[major];
+    for (const sizeMb of sizes) {
+      it(`on every record of PostgreSQL ${major}, in segments of ${sizeMb} MB`, async () => {
+        await compareServer(major, sizeMb, RECORDS_WANTED / sizes.length);
       });
-      const events: TransactionEvent[] = [];
-      for (let at = 0; at < wal.bytes.length; at += 50_001)
-        events.push(...parser.push(wal.bytes.subarray(at, at + 50_001)));
-
-      assert.ok(inspected.length > 5000, `${inspected.length} records`);
-      assert.equal(parser.majorVersion, major);
-      compareRecords(records, inspected);
-      compareEvents(events, inspected);
-      const prepared = await server.query(
-        'SELECT gid, transaction::text::int AS xid FROM pg_prepared_xacts ORDER BY 2',
-      );
-      const open = listOpen(applyEvents(NOTHING_OPEN, events));
-      assert.deepEqual(
-        open.map(({ gid, xid }) => ({ gid, xid })),
-        prepared,
-      );
-      assert.deepEqual(
-        open.map(({ gid }) => gid),
-        [LEFT_PREPARED],
-      );
-    });
+    }
   }
 });
 
-function compareRecords(records: readonly ParsedRecord[], inspected: readonly InspectedRecord[]): void {
-  for (const [index, expected] of inspected.entries()) {
-    const found = records[index];
-    assert.ok(found !== undefined, `the record at ${expected.start_lsn} is missing`);
-    assert.deepEqual(
-      {
-        lsn: formatLsn(found.lsn),
-        previousLsn: formatLsn(found.previousLsn),
-        xid: found.xid,
-        manager: found.manager,
-        totalLength: found.totalLength,
-        mainDataBytes: found.mainDataBytes,
-        imageBytes: found.blocks.reduce((sum, block) => sum + block.imageBytes, 0),
-        blocks: found.blocks.map(blockText),
-      },
-      {
-        lsn: expected.start_lsn,
-        previousLsn: expected.prev_lsn,
-        xid: expected.xid,
-        manager: expected.rmid,
-        totalLength: expected.record_length,
-        mainDataBytes: expected.main_data_length,
-        imageBytes: expected.fpi_length,
-        blocks: blockTexts(expected.block_ref ?? ''),
-      },
-    );
+async function compareServer(major: PostgresMajor, sizeMb: number, recordsWanted: number): Promise<void> {
+  const startedAt = performance.now();
+  await using tablespace = TemporaryDirectory.create('tablespace');
+  await using server = await PostgresServer.create({
+    major,
+    walSegmentSizeMb: sizeMb,
+    settings: {
+      wal_keep_size: '64GB',
+      max_wal_size: '4GB',
+      wal_level: major % 2 === 0 ? 'logical' : 'replica',
+      checkpoint_timeout: '1h',
+    },
+  });
+  const segmentBytes = sizeMb * 1024 * 1024;
+  await server.query('CREATE EXTENSION pg_walinspect');
+  const start = await flushedLsn(server);
+  let fromLsn = advanceLsn(start, -Number(start % BigInt(segmentBytes)));
+  const files = {
+    directory: path.join(server.dataDirectory, 'pg_wal'),
+    systemIdentifier: await server.systemIdentifier(),
+    segmentBytes,
+  };
+  const kinds = new KindNames();
+  let open: OpenTransactions = NOTHING_OPEN;
+  let counts = { records: 0, blocks: 0, images: 0 };
+  const compare = async (withEvents: boolean): Promise<void> => {
+    const endLsn = await flushedLsn(server);
+    const oracle = new WalinspectOracle(server, kinds);
+    for await (const batch of parseWalFiles({ ...files, fromLsn, endLsn }, RECORDS_AT_ONCE)) {
+      await oracle.compare(batch.records);
+      assert.equal(batch.parser.majorVersion, major);
+      open = applyEvents(open, batch.events);
+      if (withEvents) compareEvents(batch.events, await inspectEnds(server, batch.records));
+    }
+    counts = {
+      records: counts.records + oracle.records,
+      blocks: counts.blocks + oracle.blocks,
+      images: counts.images + oracle.images,
+    };
+    fromLsn = endLsn;
+  };
+
+  await makeVariedWal(server);
+  await compare(true);
+  await makeRoundTables(server);
+  await databases(server, tablespace.path);
+  for (let round = 0; round === 0 || counts.records < recordsWanted; round++) {
+    await transfers(server, 3, TRANSFERS_A_ROUND);
+    await subtransactions(server);
+    await preparedTransactions(server, round);
+    await definitions(server);
+    await pageImages(server);
+    await compare(false);
+    if (recordsWanted > 0) {
+      server.configure({ wal_level: round % 2 === 0 ? 'replica' : 'logical' });
+      await server.restart(round % 3 === 0 ? 'immediate' : 'fast');
+    }
   }
-  assert.equal(records.length, inspected.length);
+  const prepared = await server.query('SELECT gid, transaction::text::int AS xid FROM pg_prepared_xacts ORDER BY 2');
+  assert.deepEqual(
+    listOpen(open).map(({ gid, xid }) => ({ gid, xid })),
+    prepared,
+  );
+  assert.deepEqual(
+    prepared.map(({ gid }) => gid),
+    [LEFT_PREPARED],
+  );
+  assert.ok(counts.records > 15_000 && counts.images > 300, JSON.stringify(counts));
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(
+    `PostgreSQL ${major}, ${sizeMb} MB: ${counts.records} records of ${kinds.names.length} kinds, ${counts.blocks} blocks, ` +
+      `${counts.images} images, no difference, ${seconds.toFixed(0)} s`,
+  );
 }
 
-function blockText(block: BlockReference): string {
-  const fork = ['main', 'fsm', 'vm', 'init'][block.fork];
-  return `${block.tablespaceOid}/${block.databaseOid}/${block.relationNumber} ${fork} ${block.block}`;
-}
-
-function blockTexts(text: string): string[] {
-  return [...text.matchAll(/rel (\d+\/\d+\/\d+)(?: fork (\w+))? blk (\d+)/g)].map(
-    ([, relation, fork, block]) => `${relation} ${fork ?? 'main'} ${block}`,
+async function inspectEnds(server: PostgresServer, records: readonly DescribedRecord[]): Promise<InspectedRecord[]> {
+  return await server.query<InspectedRecord>(
+    `SELECT start_lsn::text, prev_lsn::text, xid::text::bigint::int AS xid, record_type, description
+       FROM pg_get_wal_records_info($1, $2)
+      WHERE resource_manager = 'Transaction' ORDER BY pg_get_wal_records_info.start_lsn`,
+    [formatLsn(records[0]?.lsn ?? NO_LSN), records.at(-1)?.end ?? ''],
   );
 }
 
 function compareEvents(all: readonly TransactionEvent[], inspected: readonly InspectedRecord[]): void {
   // Others are not of the transaction resource manager's records.
   const events = all.filter(({ kind }) => kind !== 'decision-row' && kind !== 'restart');
-  const expected = inspected.filter(({ rmid, record_type }) => rmid === 1 && record_type in KINDS);
+  const expected = inspected.filter(({ record_type }) => record_type in KINDS);
   assert.deepEqual(
     events.map(({ kind, lsn, previousLsn }) => [kind, formatLsn(lsn), formatLsn(previousLsn)]),
-    expected.map((record) => [KINDS[record.record_type], record.start_lsn, record.prev_lsn]),
+    expected.map(({ record_type, start_lsn, prev_lsn }) => [KINDS[record_type], lsnText(start_lsn), lsnText(prev_lsn)]),
   );
   const seen = new Set<string>();
   for (const [index, event] of events.entries()) {
