@@ -229,6 +229,12 @@ export const ERROR_CODES = {
     exitCode: 1,
     retryable: true,
   },
+  'TM-SNAP-004': {
+    meaning: 'no cut can be computed at that time',
+    remedy: 'Choose a time in the recoverable window: see tidemark status.',
+    exitCode: 1,
+    retryable: false,
+  },
   'TM-RESTORE-001': {
     meaning: 'a snapshot cannot be restored from here',
     remedy: 'See the message for what is missing.',

@@ -85,3 +85,14 @@ export function decodeSections(
   if (contents.length !== known.length) throw damaged(`section ${known[contents.length]} is missing`);
   return { known: contents, optional: extras };
 }
+
+/** The content of a section as far as it lies in the first bytes of a file, unverified; null if none of it does. */
+export function peekSection(prefix: Buffer, number: number): Buffer | null {
+  for (let offset = HEADER_BYTES; offset + SECTION_HEADER_BYTES <= prefix.length;) {
+    const start = offset + SECTION_HEADER_BYTES;
+    const end = start + prefix.readUInt32LE(offset + 4);
+    if (prefix.readUInt32LE(offset) === number) return prefix.subarray(start, end);
+    offset = end;
+  }
+  return null;
+}

@@ -7,7 +7,7 @@ import { CLOCK_READINGS_MAX, type ClockReading } from '../wal/clock-reading.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { ByteReader, ByteWriter } from './byte-codec.ts';
 import { decodeClocks, encodeClocks } from './clock-reading-codec.ts';
-import { OPTIONAL_SECTION_MIN, decodeSections, encodeSections, type Section } from './sections.ts';
+import { OPTIONAL_SECTION_MIN, decodeSections, encodeSections, peekSection, type Section } from './sections.ts';
 import { decodeEvents, encodeEvents } from './transaction-event-codec.ts';
 
 /** One data frame of a finished segment. */
@@ -92,6 +92,38 @@ export function decodeSegmentIndex(bytes: Buffer, what = 'a segment index'): Seg
   const problem = problemOf(index);
   if (problem !== null) throw new TidemarkError('TM-REPO-003', `${what} is damaged: ${problem}`);
   return index;
+}
+
+/** What a segment's index says of its transactions, with the events as they are written: see {@link EventScan}. */
+export interface SegmentEvents extends Pick<
+  SegmentIndex,
+  'stream' | 'startLsn' | 'segmentBytes' | 'lastRecordLsn' | 'openBranches' | 'clocks'
+> {
+  readonly events: Buffer;
+}
+
+/**
+ * Reads what is asked for to compute a cut, and passes over the rest. Checksums are verified all the same.
+ * @throws TidemarkError as {@link decodeSegmentIndex}
+ */
+export function decodeSegmentEvents(bytes: Buffer, what = 'a segment index'): SegmentEvents {
+  const required = [SEGMENT, FRAMES, EVENTS, OPEN_BRANCHES];
+  const { known, optional } = decodeSections(bytes, MAGIC, VERSION, required, [CLOCKS], what);
+  const [segmentBytes, , events, branchBytes] = known as [Buffer, Buffer, Buffer, Buffer];
+  return {
+    ...decodeSegment(new ByteReader(segmentBytes, what)),
+    events,
+    openBranches: decodeEvents(branchBytes),
+    clocks: decodeClocks(optional.get(CLOCKS) ?? Buffer.alloc(0)),
+  };
+}
+
+/**
+ * Where the transaction events begin in the first bytes of an index, unverified: enough to see about when a segment was written.
+ * @returns null if they begin further on
+ */
+export function peekSegmentEvents(prefix: Buffer): Buffer | null {
+  return peekSection(prefix, EVENTS);
 }
 
 function unlessEmpty(number: number, content: Buffer): Section[] {

@@ -8,13 +8,13 @@ import { ByteReader, ByteWriter } from './byte-codec.ts';
  * then for each event a byte of kind and flags and variable-length numbers. Positions, times and xids are
  * written as differences from the event before, so that a plain commit takes about 12 bytes.
  */
-const VERSION = 2;
+export const EVENTS_VERSION = 2;
 /** Events of the first kinds only are written as this, so that programs that know no others can read them. */
-const VERSION_FIRST = 1;
+export const EVENTS_VERSION_FIRST = 1;
 const KINDS_FIRST = 5;
 
 /** The number of a kind is its place here: new kinds go to the end, with a new version. */
-const KINDS = [
+export const EVENT_KINDS = [
   'commit',
   'abort',
   'prepare',
@@ -24,10 +24,12 @@ const KINDS = [
   'restart',
 ] as const satisfies readonly TransactionEventKind[];
 
-const KIND_BITS = 0x0f;
-const HAS_GID = 0x10;
-const HAS_SUBXIDS = 0x20;
-const SEEDED = 0x40;
+/** What the first byte of an event says. */
+export const EVENT_BITS = { kind: 0x0f, hasGid: 0x10, hasSubxids: 0x20, seeded: 0x40 } as const;
+const KIND_BITS = EVENT_BITS.kind;
+const HAS_GID = EVENT_BITS.hasGid;
+const HAS_SUBXIDS = EVENT_BITS.hasSubxids;
+const SEEDED = EVENT_BITS.seeded;
 
 const UINT32_MAX = 0xffff_ffff;
 
@@ -35,8 +37,8 @@ const UINT32_MAX = 0xffff_ffff;
 export function encodeEvents(events: readonly TransactionEvent[]): Buffer {
   if (events.length === 0) return Buffer.alloc(0);
   const writer = new ByteWriter();
-  const first = events.every(({ kind }) => KINDS.indexOf(kind) < KINDS_FIRST);
-  writer.byte(first ? VERSION_FIRST : VERSION);
+  const first = events.every(({ kind }) => EVENT_KINDS.indexOf(kind) < KINDS_FIRST);
+  writer.byte(first ? EVENTS_VERSION_FIRST : EVENTS_VERSION);
   writer.unsigned(events.length);
   let previous = { lsn: 0n, timeUs: 0n, xid: 0n };
   for (const event of events) {
@@ -44,7 +46,7 @@ export function encodeEvents(events: readonly TransactionEvent[]): Buffer {
       (event.gid === undefined ? 0 : HAS_GID) |
       (event.subxids.length === 0 ? 0 : HAS_SUBXIDS) |
       (event.seeded === true ? SEEDED : 0);
-    writer.byte(KINDS.indexOf(event.kind) | flags);
+    writer.byte(EVENT_KINDS.indexOf(event.kind) | flags);
     writer.signed64(event.lsn - previous.lsn);
     writer.signed64(event.endLsn - event.lsn);
     writer.signed64(event.lsn - event.previousLsn);
@@ -73,8 +75,8 @@ export function decodeEvents(buffer: Buffer): TransactionEvent[] {
   if (buffer.length === 0) return [];
   const reader = new ByteReader(buffer, 'transaction events');
   const version = reader.byte();
-  if (version < VERSION_FIRST || version > VERSION) {
-    throw new TidemarkError('TM-REPO-008', `transaction events have version ${version}, this program knows ${VERSION}`);
+  if (version < EVENTS_VERSION_FIRST || version > EVENTS_VERSION) {
+    throw new TidemarkError('TM-REPO-008', `transaction events have version ${version}, this program knows ${EVENTS_VERSION}`);
   }
   const count = reader.count();
   const events: TransactionEvent[] = [];
@@ -93,7 +95,7 @@ function decodeEvent(
   previous: { readonly lsn: bigint; readonly timeUs: bigint; readonly xid: bigint },
 ): TransactionEvent {
   const head = reader.byte();
-  const kind = KINDS[head & KIND_BITS];
+  const kind = EVENT_KINDS[head & KIND_BITS];
   if (kind === undefined || (head & ~(KIND_BITS | HAS_GID | HAS_SUBXIDS | SEEDED)) !== 0) {
     throw reader.damaged('an unknown kind of event');
   }

@@ -1,0 +1,193 @@
+import { commonStepUs, NodeClock } from '../cuts/node-clock.ts';
+import type { TimeCutNode } from '../cuts/time-cut.ts';
+import { TimeScan } from '../cuts/time-scan.ts';
+import { carriedDecisions } from '../cuts/carried-decisions.ts';
+import type { RecordPosition } from '../cuts/cut.ts';
+import { TidemarkError } from '../errors/tidemark-error.ts';
+import { advanceLsn, lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
+import { segmentStart } from '../postgres/wal-segment.ts';
+import type { Snapshot } from '../repository/snapshot-manifest.ts';
+import type { ClockReading } from '../wal/clock-reading.ts';
+import { EventScan } from '../wal-index/event-scan.ts';
+import type { HeldWal, WalPiece } from './held-wal.ts';
+import { isoTime } from './iso-time.ts';
+import type { OpenedWal } from './open-held-wal.ts';
+
+/** A segment whose first event happened this long before a moment has nothing before it that happened after the moment. */
+const ORDER_SLACK_US = 1_000_000;
+
+/** Where reading begins: at a snapshot's cut, or before everything that happened from a moment on. */
+export type Beginning =
+  { readonly kind: 'snapshot'; readonly snapshot: Snapshot } | { readonly kind: 'moment'; readonly fromUs: number };
+
+/** What was read of one node to compute a cut at a moment. */
+export interface LoadedNode {
+  readonly wal: HeldWal;
+  readonly pieces: readonly WalPiece[];
+  readonly readings: readonly ClockReading[];
+  /** The last record of the snapshot that it begins at, which is in its cut; null without one. */
+  readonly snapshot: Snapshot | null;
+  /** Null if nothing that matters was left out. */
+  readonly fromUs: number | null;
+  /** It begins with the first WAL that is held. */
+  readonly isWhole: boolean;
+}
+
+interface LoadOptions {
+  readonly beginning: Beginning;
+  /** Where to look for the beginning from; null: from the first WAL that is held. */
+  readonly anchor: Snapshot | null;
+  /** As snapshots' collects read the node's clock. */
+  readonly snapshotReadings: readonly ClockReading[];
+  /** As the readings of the node's clock tell it; or to the end of what is held. */
+  readonly untilUs: number;
+}
+
+/** Reads a node's events from a beginning on. */
+export async function loadNode(
+  opened: OpenedWal,
+  { beginning, anchor, snapshotReadings, untilUs }: LoadOptions,
+): Promise<LoadedNode> {
+  const { wal } = opened;
+  const position = positionIn(beginning.kind === 'snapshot' ? beginning.snapshot : anchor, wal.node);
+  const start =
+    beginning.kind === 'snapshot' && position !== null
+      ? { fromLsn: position, isFirst: false }
+      : await findStart(opened, position, snapshotReadings, beginning.kind === 'moment' ? beginning.fromUs : untilUs);
+  const pieces: WalPiece[] = [];
+  let readings = snapshotReadings;
+  let clock = new NodeClock(wal.node, readings);
+  for await (const piece of wal.pieces(start.fromLsn)) {
+    // A view would keep the whole file in memory.
+    pieces.push({ ...piece, events: Buffer.from(piece.events) });
+    if (piece.clocks.length > 0) {
+      readings = [...readings, ...piece.clocks];
+      clock = new NodeClock(wal.node, readings);
+    }
+    if (clock.readAfter(untilUs, Number(piece.endLsn)) !== null) break;
+  }
+  return {
+    wal,
+    pieces,
+    readings,
+    snapshot: beginning.kind === 'snapshot' ? beginning.snapshot : null,
+    fromUs: beginning.kind === 'snapshot' || start.isFirst ? null : beginning.fromUs,
+    isWhole: beginning.kind === 'moment' && start.isFirst,
+  };
+}
+
+function positionIn(snapshot: Snapshot | null, node: string): Lsn | null {
+  return snapshot?.nodes.find((position) => position.node === node)?.targetLsn ?? null;
+}
+
+/** A segment before which nothing happened from `fromUs` on, as late as one is found; else the first that is held. */
+async function findStart(
+  { wal, firstLsn }: OpenedWal,
+  anchorLsn: Lsn | null,
+  snapshotReadings: readonly ClockReading[],
+  fromUs: number,
+): Promise<{ readonly fromLsn: Lsn; readonly isFirst: boolean }> {
+  const search = async (fromLsn: Lsn): Promise<Lsn | null> => {
+    const base = segmentStart(fromLsn, wal.segmentBytes);
+    const at = (number: number) => advanceLsn(base, BigInt(number) * BigInt(wal.segmentBytes));
+    const readings = snapshotReadings.length > 0 ? snapshotReadings : ((await wal.indexed(base))?.clocks ?? []);
+    const clock = new NodeClock(wal.node, readings);
+    const isBefore = async (number: number): Promise<boolean> => {
+      const timeUs = await wal.peekTimeUs(at(number));
+      if (timeUs === null || timeUs === undefined || !clock.isKnown) return false;
+      return clock.span(Number(at(number)), timeUs).latestUs < fromUs - ORDER_SLACK_US;
+    };
+    if (!(await isBefore(0))) return null;
+    let low = 0;
+    let high = 1;
+    for (; await isBefore(high); high *= 2) low = high;
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (await isBefore(middle)) low = middle;
+      else high = middle;
+    }
+    // What was peeked at was not verified, and the segment's own readings may say something else.
+    for (let number = low; number >= 0; number--) {
+      const piece = await wal.indexed(at(number));
+      if (piece !== null && beginsBefore(piece, wal.node, [...snapshotReadings, ...piece.clocks], fromUs))
+        return at(number);
+    }
+    return null;
+  };
+  if (anchorLsn !== null) {
+    const found = await search(anchorLsn);
+    if (found !== null) return { fromLsn: found, isFirst: false };
+  }
+  const first = await firstLsn();
+  const found = await search(first);
+  return found === null ? { fromLsn: first, isFirst: true } : { fromLsn: found, isFirst: found === first };
+}
+
+function beginsBefore(piece: WalPiece, node: string, readings: readonly ClockReading[], fromUs: number): boolean {
+  const scan = new EventScan(piece.events);
+  if (!scan.next()) return false;
+  return new NodeClock(node, readings).span(scan.lsn, scan.timeUs).latestUs < fromUs - ORDER_SLACK_US;
+}
+
+/** The clocks of all nodes, each with what a step of the leader's own clock adds. */
+export function clocksOf(nodes: readonly LoadedNode[]): readonly NodeClock[] {
+  const bare = nodes.map(({ wal, readings }) => new NodeClock(wal.node, readings));
+  const stepUs = commonStepUs(bare);
+  return stepUs === 0 ? bare : nodes.map(({ wal, readings }) => new NodeClock(wal.node, readings, stepUs));
+}
+
+/**
+ * Looks at what was read of a node for one moment.
+ * @throws TidemarkError TM-SNAP-004 if its WAL begins after the moment, or its clock was never read
+ */
+export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): TimeCutNode {
+  const { wal, pieces, snapshot, fromUs } = node;
+  const position = snapshot?.nodes.find((one) => one.node === wal.node);
+  const timeline = wal.timelineOf(position?.targetLsn ?? pieces[0]?.startLsn ?? NO_LSN);
+  const scan = new TimeScan({ node: wal.node, timeline, momentUs, clock, fromUs });
+  let seenLsn = 0;
+  let readLsn: Lsn = position?.walEndLsn ?? NO_LSN;
+  let end: RecordPosition | null = position ?? null;
+  if (snapshot !== null && position !== undefined) {
+    scan.startAtSnapshot(
+      snapshot.inDoubt.filter((branch) => branch.node === wal.node),
+      position.sampledLsn,
+      carriedDecisions(snapshot, wal.node),
+    );
+    seenLsn = Number(position.targetLsn);
+  } else {
+    scan.open(pieces[0]?.openBranches ?? []);
+  }
+  let firstUs: number | null = null;
+  for (const piece of pieces) {
+    if (scan.passed) break;
+    const events = new EventScan(piece.events);
+    const until = piece.untilLsn === null ? Infinity : Number(piece.untilLsn);
+    let last: EventScan | null = null;
+    while (!scan.passed && events.next()) {
+      // A timeline begins with a copy of what was read before; behind its end lies what never happened.
+      if (events.lsn >= until) break;
+      const isSeed = events.seeded && position === undefined && piece === pieces[0];
+      if (events.seeded ? !isSeed : events.lsn <= seenLsn) continue;
+      if (!events.seeded) firstUs ??= clock.span(events.lsn, events.timeUs).latestUs;
+      scan.apply(events);
+      seenLsn = Math.max(seenLsn, events.seeded ? 0 : events.lsn);
+      last = events;
+    }
+    if (piece.endLsn <= readLsn) continue;
+    readLsn = scan.passed && last !== null ? lsn(BigInt(last.endLsn)) : piece.endLsn;
+    if (piece.lastRecordLsn !== NO_LSN && Number(piece.lastRecordLsn) < until) {
+      end = { targetLsn: piece.lastRecordLsn, walEndLsn: piece.endLsn };
+    } else if (last !== null) {
+      end = { targetLsn: lsn(BigInt(last.lsn)), walEndLsn: lsn(BigInt(last.endLsn)) };
+    }
+  }
+  scan.end();
+  if (node.isWhole && firstUs !== null && firstUs > momentUs) {
+    throw new TidemarkError('TM-SNAP-004', `the WAL of node ${wal.node} is held from ${isoTime(firstUs)} on`);
+  }
+  if (end === null) {
+    throw new TidemarkError('TM-SNAP-004', `of node ${wal.node} no WAL is held at that time`);
+  }
+  return { scan, clock, readLsn, endPosition: end, fromUs };
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import type { BranchMatcher } from '../cuts/branch-matcher.ts';
+import { cutAtTime, type TimeCutNode } from '../cuts/time-cut.ts';
+import { TidemarkError } from '../errors/tidemark-error.ts';
+import { formatLsn, lsn } from '../postgres/lsn.ts';
+import type { ReadableRepository } from '../repository/repository.ts';
+import type { SnapshotCatalogue } from '../repository/snapshot-catalogue.ts';
+import type { Snapshot, SnapshotNode } from '../repository/snapshot-manifest.ts';
+import { isoTime } from './iso-time.ts';
+import { openHeldWal, type OpenedWal } from './open-held-wal.ts';
+import { clocksOf, loadNode, scanNode, type Beginning, type LoadedNode } from './read-node.ts';
+import { findSurroundings, type Surroundings } from './surroundings.ts';
+
+/** A snapshot this near is begun at; from farther away less is read by beginning shortly before the moment. */
+const BASE_NEAR_US = 60_000_000;
+const LOOK_BACK_US = 5_000_000;
+/** Past a step of the leader's clock, and to the next reading. */
+const STEP_SLACK_US = 2_000_000;
+
+export interface SnapshotAtOptions {
+  readonly repository: ReadableRepository;
+  readonly catalogue: SnapshotCatalogue;
+  readonly cluster: string;
+  readonly matchers: readonly BranchMatcher[];
+}
+
+/**
+ * The cluster at a moment of the leader's time, computed from what a copy holds: a snapshot that nobody took, of the greatest closed
+ * cut that holds nothing later. It is not written anywhere. The same copy gives the same again.
+ * @param momentUs microseconds since 1970-01-01 UTC
+ * @throws TidemarkError TM-SNAP-004 if it cannot be told: too early, too late, or something is missing
+ */
+export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): Promise<Snapshot> {
+  const { repository, catalogue } = options;
+  const surroundings = await findSurroundings(repository, catalogue, momentUs);
+  if (surroundings.nodes.length === 0) {
+    throw new TidemarkError('TM-SNAP-004', `there is no WAL of any node in ${repository.name}`);
+  }
+  const opened = await Promise.all(surroundings.nodes.map((node) => openHeldWal(repository, node)));
+  const base = usableBase(surroundings);
+  let beginning: Beginning =
+    base !== null && momentUs - Number(base.timeUs) <= BASE_NEAR_US
+      ? { kind: 'snapshot', snapshot: base }
+      : { kind: 'moment', fromUs: momentUs - LOOK_BACK_US };
+  for (;;) {
+    const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
+    const result = cutAtTime(momentUs, scanned, options.matchers);
+    if (result.kind === 'cut') {
+      return toSnapshot(options, momentUs, base, loaded, scanned, result);
+    }
+    // The snapshot says what was decided until then. Without one, what is looked for may lie anywhere before.
+    beginning =
+      base !== null
+        ? { kind: 'snapshot', snapshot: base }
+        : { kind: 'moment', fromUs: Math.min(result.fromUs - LOOK_BACK_US, 2 * result.fromUs - momentUs) };
+  }
+}
+
+/** What a snapshot that lacks a node forgot may belong together with what is open on that node. */
+function usableBase({ base, nodes }: Surroundings): Snapshot | null {
+  return base !== null && nodes.every(({ node }) => base.nodes.some((one) => one.node === node)) ? base : null;
+}
+
+async function readPast(
+  opened: readonly OpenedWal[],
+  surroundings: Surroundings,
+  momentUs: number,
+  beginning: Beginning,
+): Promise<{ readonly loaded: readonly LoadedNode[]; readonly scanned: readonly TimeCutNode[] }> {
+  for (let untilUs = momentUs; ;) {
+    const loaded = await Promise.all(
+      opened.map((one) =>
+        loadNode(one, {
+          beginning,
+          anchor: surroundings.base,
+          snapshotReadings: surroundings.readings.get(one.wal.node) ?? [],
+          untilUs,
+        }),
+      ),
+    );
+    const clocks = clocksOf(loaded);
+    const scanned = loaded.flatMap((node, index) => {
+      const clock = clocks[index];
+      return clock === undefined ? [] : [scanNode(node, momentUs, clock)];
+    });
+    const undecided = scanned.filter(
+      ({ scan, clock, readLsn }) => !isDecided(scan.passed, clock.readAfter(momentUs, Number(readLsn))),
+    );
+    if (undecided.length === 0) return { loaded, scanned };
+    if (untilUs > momentUs || clocks.every(({ stepUs }) => stepUs === 0)) throw notDecided(momentUs, undecided);
+    // Readings across a step count for less: one more is asked for.
+    untilUs = momentUs + Math.max(...clocks.map(({ stepUs }) => stepUs)) + STEP_SLACK_US;
+  }
+}
+
+/** Everything that was written on the node by the moment was read: R3. */
+function isDecided(passed: boolean, readAfter: number | null): boolean {
+  return passed || readAfter !== null;
+}
+
+function notDecided(momentUs: number, undecided: readonly TimeCutNode[]): TidemarkError {
+  const [last] = undecided
+    .map(({ scan, clock, readLsn }) => ({
+      node: scan.node,
+      readLsn,
+      untilUs: Math.max(scan.seenUntilUs, clock.readUntilUs(Number(readLsn)) ?? -Infinity),
+    }))
+    .sort((a, b) => a.untilUs - b.untilUs);
+  if (last === undefined || !Number.isFinite(last.untilUs)) {
+    return new TidemarkError('TM-SNAP-004', `the state at ${isoTime(momentUs)} cannot be told: no clock was read`);
+  }
+  const latest = isoTime(last.untilUs - 1);
+  return new TidemarkError(
+    'TM-SNAP-004',
+    `the state at ${isoTime(momentUs)} cannot be told yet: node ${last.node} is held up to ${formatLsn(last.readLsn)}, which was written at ${latest}`,
+    { hint: `The latest time that can be told here is ${latest}.` },
+  );
+}
+
+function toSnapshot(
+  { cluster }: SnapshotAtOptions,
+  momentUs: number,
+  base: Snapshot | null,
+  loaded: readonly LoadedNode[],
+  scanned: readonly TimeCutNode[],
+  { cut, class: snapshotClass }: ReturnType<typeof cutAtTime> & { readonly kind: 'cut' },
+): Snapshot {
+  const nodes = cut.nodes.map((position, index): SnapshotNode => {
+    const { wal } = loaded[index] ?? {};
+    if (wal === undefined) throw new TidemarkError('TM-INTERNAL-001', `node ${position.node} of a cut was not read`);
+    return {
+      node: position.node,
+      systemIdentifier: wal.systemIdentifier,
+      // Recovery to a position before a fork may go on over it for what it has to read.
+      timeline: wal.timelineOf(lsn(position.walEndLsn - 1n)),
+      targetLsn: position.targetLsn,
+      walEndLsn: position.walEndLsn,
+      walSegmentBytes: wal.segmentBytes,
+      sampledLsn: scanned[index]?.readLsn ?? position.walEndLsn,
+      sampled: true,
+    };
+  });
+  return {
+    id: idOf(momentUs, nodes),
+    timeUs: BigInt(momentUs),
+    label: '',
+    class: snapshotClass,
+    complete: true,
+    cluster,
+    coordinatorId: base?.coordinatorId ?? '',
+    term: base?.term ?? 0n,
+    nodes,
+    inDoubt: cut.inDoubt,
+    broken: cut.broken,
+  };
+}
+
+/** Of the time and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
+function idOf(momentUs: number, nodes: readonly SnapshotNode[]): string {
+  const time = isoTime(momentUs).replace(/[-:.]/g, '');
+  const cut = nodes.map(({ node, timeline, targetLsn }) => `${node} ${timeline} ${formatLsn(targetLsn)}`).sort();
+  return `at-${time}-${createHash('sha256').update(cut.join('\n')).digest('hex').slice(0, 6)}`;
+}

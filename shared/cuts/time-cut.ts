@@ -1,0 +1,73 @@
+import type { RecordPosition, Cut } from './cut.ts';
+import { computeCut } from './cut.ts';
+import type { BranchMatcher } from './branch-matcher.ts';
+import type { Lsn } from '../postgres/lsn.ts';
+import type { InDoubtDecision, SnapshotClass } from '../repository/snapshot-manifest.ts';
+import type { NodeClock } from './node-clock.ts';
+import { INSERTION_DELAY_US, type TimeScan } from './time-scan.ts';
+
+/** One node, read past the moment. */
+export interface TimeCutNode {
+  readonly scan: TimeScan;
+  readonly clock: NodeClock;
+  readonly readLsn: Lsn;
+  /** What stands for the wish where no record is too late: the last record that was read. */
+  readonly endPosition: RecordPosition;
+  /**
+   * What the scan left out ended before this moment (leader's time), as far as it is not among the branches that were open then. Null
+   * if nothing that matters was left out: it began at a snapshot's cut or where the node's WAL begins.
+   */
+  readonly fromUs: number | null;
+}
+
+export type TimeCut =
+  | { readonly kind: 'cut'; readonly cut: Cut; readonly class: SnapshotClass }
+  /** Reading has to begin before this moment: a branch that is in doubt was prepared then, and may have been decided since. */
+  | { readonly kind: 'read-earlier'; readonly fromUs: number };
+
+/**
+ * The greatest closed cut at a moment T of the leader's time, which holds nothing that ended later. Every node was read past T.
+ * See ARCHITECTURE.md, "Any time", for why it is closed and what its class promises.
+ */
+export function cutAtTime(
+  momentUs: number,
+  nodes: readonly TimeCutNode[],
+  matchers: readonly BranchMatcher[],
+): TimeCut {
+  const cut = computeCut(
+    nodes.map(({ scan, readLsn, endPosition }) => ({
+      node: scan.node,
+      wishLsn: scan.later?.lsn ?? readLsn,
+      wishPosition:
+        scan.later === null ? endPosition : { targetLsn: scan.later.previousLsn, walEndLsn: scan.later.lsn },
+      decidedByLsn: readLsn,
+      readLsn,
+      ...scan.history.forCut(),
+    })),
+    matchers,
+    new Map(nodes.map(({ scan, clock, readLsn }) => [scan.node, BigInt(clock.offsetUs(Number(readLsn)))])),
+  );
+  const fromUs = nodes.reduce((latest, node) => Math.max(latest, node.fromUs ?? -Infinity), -Infinity);
+  const widthUs = Math.max(...nodes.map(({ scan }) => scan.widthUs));
+  // What the cut leaves out was written after this; so nothing that was not read can have to be left out with it.
+  const reachUs = momentUs - widthUs - INSERTION_DELAY_US;
+  const unsettled = cut.inDoubt
+    .filter(({ decision }) => decision === 'rollback')
+    .map((branch) => preparedUs(branch, nodes));
+  const earliest = Math.min(reachUs, ...unsettled);
+  if (earliest < fromUs) return { kind: 'read-earlier', fromUs: earliest };
+
+  const causal = cut.atWish && nodes.every(({ scan }) => !scan.straddled);
+  return {
+    kind: 'cut',
+    cut,
+    class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: Math.ceil(widthUs + INSERTION_DELAY_US) },
+  };
+}
+
+function preparedUs(branch: InDoubtDecision, nodes: readonly TimeCutNode[]): number {
+  const node = nodes.find(({ scan }) => scan.node === branch.node);
+  return node === undefined
+    ? Infinity
+    : node.clock.span(Number(branch.prepareLsn), Number(branch.preparedAtUs)).earliestUs;
+}
