@@ -12,11 +12,13 @@ import { missingFrom, type LsnRange } from '../shared/wal/lsn-range.ts';
 import { Metrics } from '../shared/observability/metrics.ts';
 import { PosixRepository } from '../shared/repository/posix-repository.ts';
 import { listWalGaps } from '../shared/repository/wal-gap.ts';
+import { SnapshotCatalogue } from '../shared/repository/snapshot-catalogue.ts';
 import { openChannel } from '../shared/rpc/channel.ts';
 import { protocol } from '../shared/rpc/proto.ts';
 import { RpcServer } from '../shared/rpc/server.ts';
 import { formatTimestamp } from '../shared/timestamp/hybrid-timestamp.ts';
 import { adminHandlers } from './admin/admin-service.ts';
+import { AnyTime } from './any-time/any-time.ts';
 import { LeaderRoute } from './admin/leader-route.ts';
 import { StatusCollector } from './admin/status-collector.ts';
 import { AdminBackups } from './backups/admin-backups.ts';
@@ -212,7 +214,17 @@ export async function composeCoordinator(
   });
   const objectCopies = (object: string) => tracker.objectCopies(object);
   const backupBackend = new AdminBackups(backupService);
+  const anyTime = new AnyTime({
+    repository: copy,
+    catalogue: new SnapshotCatalogue(copy),
+    matchers: chooseMatchers(config.transactions.match),
+    clock,
+    dataCenter,
+    copies: (stream) => tracker.copies(stream),
+    takeSnapshot: () => (snapshots.leading ? () => snapshots.createSnapshot({ label: '' }) : null),
+  });
   const snapshotBackend = new AdminSnapshots({
+    anyTime,
     service: snapshots,
     backups: () => backupService.list(),
     objectCopies,
@@ -222,6 +234,7 @@ export async function composeCoordinator(
   const restoreBackend = new RestoreService({
     repository: copy,
     zstd,
+    anyTime,
     clock,
     dial,
     addresses: () => [address, ...peers.others().map((other) => other.address)],

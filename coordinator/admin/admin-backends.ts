@@ -28,6 +28,8 @@ export interface SnapshotBackend {
   list(limit: number): Promise<readonly SnapshotSummary[]>;
   /** @throws TidemarkError TM-SNAP-001 */
   get(idOrLatest: string): Promise<SnapshotSummary>;
+  /** The state at a time, which is written nowhere. @throws TidemarkError TM-SNAP-004 */
+  at(timeUs: bigint): Promise<SnapshotSummary>;
 }
 
 export interface RestoreBackend {

@@ -71,11 +71,16 @@ export function adminHandlers({ backends, route, coordination, onError }: AdminS
     return remote(found.channel.admin, { deadlineMs, signal: context.signal, metadata: found.metadata });
   };
 
-  const read = async <R>(context: CallContext, here: () => Promise<R>, remote: Remote<R>): Promise<R> => {
+  const read = async <R>(
+    context: CallContext,
+    here: () => Promise<R>,
+    remote: Remote<R>,
+    deadlineMaxMs = READ_DEADLINE_MS,
+  ): Promise<R> => {
     try {
       const found = route.find(context);
       if (found.kind === 'leader') {
-        const deadlineMs = Math.min(context.remainingMs() ?? READ_DEADLINE_MS, READ_DEADLINE_MS);
+        const deadlineMs = Math.min(context.remainingMs() ?? deadlineMaxMs, deadlineMaxMs);
         return await remote(found.channel.admin, { deadlineMs, signal: context.signal, metadata: found.metadata });
       }
     } catch (error) {
@@ -159,6 +164,17 @@ export function adminHandlers({ backends, route, coordination, onError }: AdminS
           context,
           async () => codec.snapshotToMessage(await snapshots.get(request.id)),
           (admin, settings) => callUnary(admin, 'GetSnapshot', request, settings),
+        ),
+      ),
+    ),
+
+    SnapshotAt: unaryHandler(
+      counted((request, context) =>
+        read(
+          context,
+          async () => codec.snapshotToMessage(await snapshots.at(codec.timeFromMessage(request.timeUs))),
+          (admin, settings) => callUnary(admin, 'SnapshotAt', request, settings),
+          DO_DEADLINE_MS,
         ),
       ),
     ),

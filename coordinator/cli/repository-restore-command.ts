@@ -6,6 +6,7 @@ import { summarizePlan } from '../../shared/cluster-restore/plan-summary.ts';
 import { runRestore } from '../../shared/cluster-restore/run-restore.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import type { RestorePlan } from '../../shared/restore-plan/restore-plan.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { openChannel } from '../../shared/rpc/channel.ts';
 import { listOption, textOption, type CommandContext, type CommandSpec, type OptionValues } from './command.ts';
 import { findLocalUser, LocalAgent } from './local-agents.ts';
@@ -36,9 +37,9 @@ export const repositoryRestoreCommands: readonly CommandSpec[] = [
       { flags: '--run-as <user>', summary: 'owner of the restored servers; needed as root, and only then' },
     ],
     run: async (context, _args, options) => {
-      const request = localRequest(options);
+      const request = localRequest(options, context.clock);
       await withRepository(options, async (repository, zstd) => {
-        const plan = await planFromRepository(repository, zstd, request.snapshotId, (id, reason) => {
+        const plan = await planFromRepository(repository, zstd, request, (id, reason) => {
           context.output.note(`snapshot ${id} is passed over: ${reason.message}`);
         });
         matchTargets(plan, request.targets);
@@ -93,7 +94,7 @@ async function restore(
 }
 
 /** Agents are named after their nodes: their ports differ each time, and the same restore must be known again. */
-function localRequest(options: OptionValues): RestoreRequest {
+function localRequest(options: OptionValues, clock: Clock): RestoreRequest {
   const tablespaces = parseTablespaces(listOption(options, 'tablespace'));
   const targets = listOption(options, 'target').map((text): RestoreTargetSpec => {
     const target = parseLocalTarget(text);
@@ -105,5 +106,5 @@ function localRequest(options: OptionValues): RestoreRequest {
     };
   });
   checkNodesDiffer(targets);
-  return { ...commonRestoreRequest(options), targets };
+  return { ...commonRestoreRequest(options, clock), targets };
 }

@@ -1,5 +1,6 @@
 import type { RestoreEvent, RestoreReport, RestoreRequest } from '../../shared/admin/restore.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
 import {
   restoreEventFromMessage,
   restorePlanFromMessage,
@@ -8,6 +9,7 @@ import {
 import { callStream, callUnary } from '../../shared/rpc/streams.ts';
 import { listOption, textOption, type CommandSpec, type OptionValues } from './command.ts';
 import type { Output } from './output.ts';
+import { parsePastTime } from './past-time.ts';
 import { checkNodesDiffer, parseSettings, parseTablespaces, parseTarget } from './restore-target.ts';
 import { renderPlan, renderReport } from './restore-view.ts';
 
@@ -15,7 +17,11 @@ const PLAN_DEADLINE_MS = 120_000;
 
 /** The options that both ways to restore have. */
 export const RESTORE_OPTIONS = [
-  { flags: '--snapshot <id>', summary: 'which one; latest: the last complete one', default: 'latest' },
+  { flags: '--snapshot <id>', summary: 'which one; latest, if nothing is said: the last complete one' },
+  {
+    flags: '--time <time>',
+    summary: "instead of a snapshot: the state at this time by the leader's clock, RFC 3339 with its zone",
+  },
   { flags: '--dry-run', summary: 'print the plan and end' },
   { flags: '--pause', summary: 'stop when all nodes stand at the cut; nothing is promoted' },
   { flags: '--tablespace <spec>', summary: 'NODE:OID=DIR, where a tablespace goes; may be repeated', repeatable: true },
@@ -31,7 +37,7 @@ export const RESTORE_OPTIONS = [
 export const restoreCommands: readonly CommandSpec[] = [
   {
     path: 'restore',
-    summary: 'restore the whole cluster to one snapshot',
+    summary: 'restore the whole cluster to one snapshot, or to any time',
     details:
       'Every node of the snapshot needs a --target. All nodes stand at the cut before any is promoted; transactions in doubt are\n' +
       'finished as the snapshot says; only then are the servers opened. If any node fails, none is opened.',
@@ -44,8 +50,8 @@ export const restoreCommands: readonly CommandSpec[] = [
       },
       ...RESTORE_OPTIONS,
     ],
-    run: async ({ coordinator, output, signal }, _args, options) => {
-      const request = restoreRequest(options);
+    run: async ({ coordinator, output, clock, signal }, _args, options) => {
+      const request = restoreRequest(options, clock);
       const { admin } = await coordinator();
       const message = restoreRequestToMessage(request);
       if (options['dryRun'] === true) {
@@ -68,20 +74,26 @@ export const restoreCommands: readonly CommandSpec[] = [
   },
 ];
 
-function restoreRequest(options: OptionValues): RestoreRequest {
+function restoreRequest(options: OptionValues, clock: Clock): RestoreRequest {
   const tablespaces = parseTablespaces(listOption(options, 'tablespace'));
   const targets = listOption(options, 'target').map((text) => {
     const target = parseTarget(text);
     return { ...target, tablespaceDirectories: tablespaces.get(target.node) ?? {} };
   });
   checkNodesDiffer(targets);
-  return { ...commonRestoreRequest(options), targets };
+  return { ...commonRestoreRequest(options, clock), targets };
 }
 
 /** What the options say that both ways to restore have. @throws TidemarkError TM-USAGE-001 */
-export function commonRestoreRequest(options: OptionValues): Omit<RestoreRequest, 'targets'> {
+export function commonRestoreRequest(options: OptionValues, clock: Clock): Omit<RestoreRequest, 'targets'> {
+  const snapshotId = textOption(options, 'snapshot');
+  const time = textOption(options, 'time');
+  if (snapshotId !== undefined && time !== undefined) {
+    throw new TidemarkError('TM-USAGE-001', '--snapshot and --time cannot be given together');
+  }
   return {
-    snapshotId: textOption(options, 'snapshot') ?? 'latest',
+    snapshotId: snapshotId ?? 'latest',
+    ...(time === undefined ? {} : { timeUs: BigInt(parsePastTime(time, clock)) }),
     pause: options['pause'] === true,
     assertions: listOption(options, 'assert'),
     settings: parseSettings(listOption(options, 'set')),

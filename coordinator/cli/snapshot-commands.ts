@@ -2,6 +2,7 @@ import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { snapshotFromMessage } from '../../shared/rpc/admin-codec.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
 import { onlyArgument, textOption, type CommandSpec } from './command.ts';
+import { parsePastTime } from './past-time.ts';
 import { renderSnapshot, renderSnapshots } from './snapshot-view.ts';
 
 /** A snapshot waits until it is durable on the required copies. */
@@ -44,6 +45,18 @@ export const snapshotCommands: readonly CommandSpec[] = [
       const { admin } = await coordinator();
       const settings = { deadlineMs: READ_DEADLINE_MS, signal };
       const snapshot = snapshotFromMessage(await callUnary(admin, 'GetSnapshot', { id: onlyArgument(args) }, settings));
+      output.result(snapshot, () => renderSnapshot(snapshot));
+    },
+  },
+  {
+    path: 'snapshot at',
+    summary: 'show the state at any time: its cut, its guarantee, what is in doubt; nothing is written',
+    arguments: [{ name: 'time', summary: "by the leader's clock, RFC 3339 with its zone: 2026-11-22T12:15:30.123Z" }],
+    run: async ({ coordinator, output, clock, signal }, args) => {
+      const timeUs = parsePastTime(onlyArgument(args), clock).toString();
+      const { admin } = await coordinator();
+      const settings = { deadlineMs: CREATE_DEADLINE_MS, signal };
+      const snapshot = snapshotFromMessage(await callUnary(admin, 'SnapshotAt', { timeUs }, settings));
       output.result(snapshot, () => renderSnapshot(snapshot));
     },
   },

@@ -1,4 +1,5 @@
 import type { RestoreEvent, RestorePlanSummary, RestoreRequest } from '../../shared/admin/restore.ts';
+import { isComputed } from '../../shared/any-time/snapshot-at.ts';
 import { planSnapshot } from '../../shared/cluster-restore/choose-snapshot.ts';
 import { matchTargets } from '../../shared/cluster-restore/cluster-restore.ts';
 import { summarizePlan } from '../../shared/cluster-restore/plan-summary.ts';
@@ -10,13 +11,15 @@ import { snapshotPath } from '../../shared/repository/layout.ts';
 import { readContents } from '../../shared/repository/repository-contents.ts';
 import type { ReadableRepository } from '../../shared/repository/repository.ts';
 import { SnapshotCatalogue } from '../../shared/repository/snapshot-catalogue.ts';
-import type { RestorePlan } from '../../shared/restore-plan/restore-plan.ts';
+import { planRestore, type RestorePlan } from '../../shared/restore-plan/restore-plan.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
+import type { AnyTime } from '../any-time/any-time.ts';
 import type { RestoreBackend } from '../admin/admin-backends.ts';
 
 interface RestoreServiceOptions {
   readonly repository: ReadableRepository;
   readonly zstd: FrameDecompressor;
+  readonly anyTime: Pick<AnyTime, 'at' | 'dataCenters'>;
   readonly clock: Clock;
   /** Opens a channel to an agent. */
   readonly dial: (address: string) => Channel;
@@ -67,12 +70,20 @@ export class RestoreService implements RestoreBackend {
     }
   }
 
-  async #plan({ snapshotId }: RestoreRequest): Promise<RestorePlan> {
-    const { repository, zstd } = this.#options;
+  async #plan({ snapshotId, timeUs }: RestoreRequest): Promise<RestorePlan> {
+    const { repository, zstd, anyTime } = this.#options;
+    if (timeUs !== undefined) {
+      const snapshot = await anyTime.at(timeUs);
+      // Read afterwards: what the cut was computed from is there.
+      return planRestore(snapshot, await readContents(repository, zstd));
+    }
     return await planSnapshot(this.#catalogue, await readContents(repository, zstd), snapshotId);
   }
 
   #copies(plan: RestorePlan): readonly string[] {
-    return this.#options.objectCopies(snapshotPath(plan.snapshot.id));
+    const { anyTime, objectCopies } = this.#options;
+    return isComputed(plan.snapshot)
+      ? anyTime.dataCenters(plan.snapshot)
+      : objectCopies(snapshotPath(plan.snapshot.id));
   }
 }

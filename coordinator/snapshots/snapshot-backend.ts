@@ -4,11 +4,13 @@ import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
 import { hasBackups, newestBackup, type HeldBackup } from '../../shared/restore-plan/restore-plan.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { LsnRange } from '../../shared/wal/lsn-range.ts';
+import type { AnyTime } from '../any-time/any-time.ts';
 import type { SnapshotBackend } from '../admin/admin-backends.ts';
 import type { SnapshotService } from './snapshot-service.ts';
 
 interface AdminSnapshotsOptions {
   readonly service: Pick<SnapshotService, 'createSnapshot' | 'list' | 'get'>;
+  readonly anyTime: Pick<AnyTime, 'at' | 'dataCenters'>;
   readonly backups: () => Promise<readonly HeldBackup[]>;
   /** The data centres that are known to hold an object; this one's is among them if it does. */
   readonly objectCopies: (path: string) => readonly string[];
@@ -36,6 +38,13 @@ export class AdminSnapshots implements SnapshotBackend {
 
   async get(idOrLatest: string): Promise<SnapshotSummary> {
     return await this.#summarize(await this.#options.service.get(idOrLatest));
+  }
+
+  async at(timeUs: bigint): Promise<SnapshotSummary> {
+    const { anyTime, backups } = this.#options;
+    const snapshot = await anyTime.at(timeUs);
+    const restorable = hasBackups(snapshot, { backups: await backups(), forks: [] });
+    return summarizeSnapshot(snapshot, { dataCenters: anyTime.dataCenters(snapshot), restorable });
   }
 
   async #summarize(snapshot: Snapshot): Promise<SnapshotSummary> {

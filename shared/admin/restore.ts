@@ -16,8 +16,10 @@ export interface RestoreTargetSpec {
 }
 
 export interface RestoreRequest {
-  /** Or `latest`. */
+  /** Or `latest`. Without meaning if a time is given. */
   readonly snapshotId: string;
+  /** The state at this time, by the leader's clock: microseconds since 1970-01-01 UTC. */
+  readonly timeUs?: bigint;
   readonly targets: readonly RestoreTargetSpec[];
   /** Stop when all nodes stand at the cut; nothing is promoted. */
   readonly pause: boolean;

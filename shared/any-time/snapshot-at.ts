@@ -20,7 +20,6 @@ const STEP_SLACK_US = 2_000_000;
 export interface SnapshotAtOptions {
   readonly repository: ReadableRepository;
   readonly catalogue: SnapshotCatalogue;
-  readonly cluster: string;
   readonly matchers: readonly BranchMatcher[];
 }
 
@@ -46,7 +45,7 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
     const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
     const result = cutAtTime(momentUs, scanned, options.matchers);
     if (result.kind === 'cut') {
-      return toSnapshot(options, momentUs, base, loaded, scanned, result);
+      return toSnapshot(momentUs, surroundings.base, loaded, scanned, result);
     }
     // The snapshot says what was decided until then. Without one, what is looked for may lie anywhere before.
     beginning =
@@ -113,14 +112,13 @@ function notDecided(momentUs: number, undecided: readonly TimeCutNode[]): Tidema
   return new TidemarkError(
     'TM-SNAP-004',
     `the state at ${isoTime(momentUs)} cannot be told yet: node ${last.node} is held up to ${formatLsn(last.readLsn)}, which was written at ${latest}`,
-    { hint: `The latest time that can be told here is ${latest}.` },
+    { hint: `The latest time that can be told here is ${latest}.`, retryable: true },
   );
 }
 
 function toSnapshot(
-  { cluster }: SnapshotAtOptions,
   momentUs: number,
-  base: Snapshot | null,
+  nearest: Snapshot | null,
   loaded: readonly LoadedNode[],
   scanned: readonly TimeCutNode[],
   { cut, class: snapshotClass }: ReturnType<typeof cutAtTime> & { readonly kind: 'cut' },
@@ -146,18 +144,25 @@ function toSnapshot(
     label: '',
     class: snapshotClass,
     complete: true,
-    cluster,
-    coordinatorId: base?.coordinatorId ?? '',
-    term: base?.term ?? 0n,
+    cluster: nearest?.cluster ?? '',
+    coordinatorId: nearest?.coordinatorId ?? '',
+    term: nearest?.term ?? 0n,
     nodes,
     inDoubt: cut.inDoubt,
     broken: cut.broken,
   };
 }
 
+const COMPUTED_PREFIX = 'at-';
+
+/** Whether it was computed for a time: then there is no manifest of it. */
+export function isComputed({ id }: Pick<Snapshot, 'id'>): boolean {
+  return id.startsWith(COMPUTED_PREFIX);
+}
+
 /** Of the time and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
 function idOf(momentUs: number, nodes: readonly SnapshotNode[]): string {
   const time = isoTime(momentUs).replace(/[-:.]/g, '');
   const cut = nodes.map(({ node, timeline, targetLsn }) => `${node} ${timeline} ${formatLsn(targetLsn)}`).sort();
-  return `at-${time}-${createHash('sha256').update(cut.join('\n')).digest('hex').slice(0, 6)}`;
+  return `${COMPUTED_PREFIX}${time}-${createHash('sha256').update(cut.join('\n')).digest('hex').slice(0, 6)}`;
 }

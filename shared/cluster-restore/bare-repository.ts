@@ -1,4 +1,6 @@
+import type { RestoreRequest } from '../admin/restore.ts';
 import { summarizeSnapshot, type SnapshotSummary } from '../admin/snapshot.ts';
+import { chooseMatchers, DEFAULT_MATCHERS } from '../cuts/choose-matchers.ts';
 import type { TidemarkError } from '../errors/tidemark-error.ts';
 import type { FrameDecompressor } from '../repository/backup-manifest-file.ts';
 import type { BackupManifest } from '../repository/backup-manifest.ts';
@@ -7,7 +9,7 @@ import type { ReadableRepository } from '../repository/repository.ts';
 import { SnapshotCatalogue } from '../repository/snapshot-catalogue.ts';
 import type { Snapshot } from '../repository/snapshot-manifest.ts';
 import { planRestore, type RestorePlan, type WalRange } from '../restore-plan/restore-plan.ts';
-import { planSnapshot } from './choose-snapshot.ts';
+import { planSnapshot, planTime } from './choose-snapshot.ts';
 
 /** What a person sees of a copy: `tidemark repository list`. */
 export interface RepositoryInspection {
@@ -47,16 +49,19 @@ export async function inspectRepository(
 /**
  * Plans a restore from a copy alone.
  * @param onPassedOver with `latest`: a newer complete snapshot cannot be restored from here
- * @throws TidemarkError TM-SNAP-001, TM-RESTORE-001 with what is missing
+ * @throws TidemarkError TM-SNAP-001, TM-SNAP-004, TM-RESTORE-001 with what is missing
  */
 export async function planFromRepository(
   repository: ReadableRepository,
   zstd: FrameDecompressor,
-  idOrLatest: string,
+  { snapshotId, timeUs }: Pick<RestoreRequest, 'snapshotId' | 'timeUs'>,
   onPassedOver?: (snapshotId: string, reason: TidemarkError) => void,
 ): Promise<RestorePlan> {
-  const contents = await readContents(repository, zstd);
-  return await planSnapshot(new SnapshotCatalogue(repository), contents, idOrLatest, onPassedOver);
+  const catalogue = new SnapshotCatalogue(repository);
+  if (timeUs !== undefined) {
+    return await planTime({ repository, catalogue, matchers: chooseMatchers(DEFAULT_MATCHERS) }, zstd, timeUs);
+  }
+  return await planSnapshot(catalogue, await readContents(repository, zstd), snapshotId, onPassedOver);
 }
 
 function isRestorable(snapshot: Snapshot, contents: RepositoryContents): boolean {

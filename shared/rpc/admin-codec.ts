@@ -16,6 +16,15 @@ export function lsnFromMessage(text: string): Lsn {
   return lsn(BigInt(text));
 }
 
+/** @throws TidemarkError TM-USAGE-001 if there is none, or none that a date can name */
+export function timeFromMessage(text: string): bigint {
+  const timeUs = BigInt(text);
+  if (timeUs === 0n || timeUs > BigInt(Date.UTC(9999, 11, 31)) * 1000n) {
+    throw new TidemarkError('TM-USAGE-001', `${text} µs since 1970 is not a time`);
+  }
+  return timeUs;
+}
+
 /** @throws TidemarkError TM-USAGE-001 if the text is none of the values */
 export function oneOf<const T extends string>(what: string, text: string, values: readonly T[]): T {
   const found = values.find((value) => value === text);

@@ -15,6 +15,7 @@ import {
   progressToMessage,
   snapshotFromMessage,
   snapshotToMessage,
+  timeFromMessage,
 } from './admin-codec.ts';
 import type { NodeRestorePlan, NodeRestorePlan__Output } from './generated/tidemark/v1/NodeRestorePlan.ts';
 import type {
@@ -42,13 +43,17 @@ export function restoreRequestToMessage(request: RestoreRequest): RestoreRequest
     pause: request.pause,
     assertions: [...request.assertions],
     settings: { ...request.settings },
+    timeUs: (request.timeUs ?? 0n).toString(),
   };
 }
 
 /** @throws TidemarkError TM-USAGE-001 if the snapshot or a part of a target is missing */
 export function restoreRequestFromMessage(message: RestoreRequest__Output): RestoreRequest {
-  if (message.snapshotId === '') {
-    throw new TidemarkError('TM-USAGE-001', 'a restore must name a snapshot', { hint: 'Give its id, or latest.' });
+  const timeUs = BigInt(message.timeUs);
+  if (message.snapshotId === '' && timeUs === 0n) {
+    throw new TidemarkError('TM-USAGE-001', 'a restore must name a snapshot or a time', {
+      hint: 'Give its id, or latest.',
+    });
   }
   const targets = message.targets.map((target): RestoreTargetSpec => {
     if (target.node === '' || target.agentAddress === '' || target.directory === '' || target.port > 65535) {
@@ -59,7 +64,14 @@ export function restoreRequestFromMessage(message: RestoreRequest__Output): Rest
     return { ...target };
   });
   const { snapshotId, pause, assertions, settings } = message;
-  return { snapshotId, targets, pause, assertions, settings };
+  return {
+    snapshotId,
+    targets,
+    pause,
+    assertions,
+    settings,
+    ...(timeUs === 0n ? {} : { timeUs: timeFromMessage(message.timeUs) }),
+  };
 }
 
 export function restorePlanToMessage(plan: RestorePlanSummary): RestorePlan {

@@ -76,7 +76,10 @@ export function decodeEvents(buffer: Buffer): TransactionEvent[] {
   const reader = new ByteReader(buffer, 'transaction events');
   const version = reader.byte();
   if (version < EVENTS_VERSION_FIRST || version > EVENTS_VERSION) {
-    throw new TidemarkError('TM-REPO-008', `transaction events have version ${version}, this program knows ${EVENTS_VERSION}`);
+    throw new TidemarkError(
+      'TM-REPO-008',
+      `transaction events have version ${version}, this program knows ${EVENTS_VERSION}`,
+    );
   }
   const count = reader.count();
   const events: TransactionEvent[] = [];

@@ -37,6 +37,7 @@ import type { RestoreRequest as _tidemark_v1_RestoreRequest, RestoreRequest__Out
 import type { RestoreTargetSpec as _tidemark_v1_RestoreTargetSpec, RestoreTargetSpec__Output as _tidemark_v1_RestoreTargetSpec__Output } from './tidemark/v1/RestoreTargetSpec.ts';
 import type { RestoredNode as _tidemark_v1_RestoredNode, RestoredNode__Output as _tidemark_v1_RestoredNode__Output } from './tidemark/v1/RestoredNode.ts';
 import type { Snapshot as _tidemark_v1_Snapshot, Snapshot__Output as _tidemark_v1_Snapshot__Output } from './tidemark/v1/Snapshot.ts';
+import type { SnapshotAtRequest as _tidemark_v1_SnapshotAtRequest, SnapshotAtRequest__Output as _tidemark_v1_SnapshotAtRequest__Output } from './tidemark/v1/SnapshotAtRequest.ts';
 import type { Status as _tidemark_v1_Status, Status__Output as _tidemark_v1_Status__Output } from './tidemark/v1/Status.ts';
 import type { TimelineHistory as _tidemark_v1_TimelineHistory, TimelineHistory__Output as _tidemark_v1_TimelineHistory__Output } from './tidemark/v1/TimelineHistory.ts';
 import type { WalStream as _tidemark_v1_WalStream, WalStream__Output as _tidemark_v1_WalStream__Output } from './tidemark/v1/WalStream.ts';
@@ -84,6 +85,7 @@ export interface ProtoGrpcType {
       RestoreTargetSpec: MessageTypeDefinition<_tidemark_v1_RestoreTargetSpec, _tidemark_v1_RestoreTargetSpec__Output>
       RestoredNode: MessageTypeDefinition<_tidemark_v1_RestoredNode, _tidemark_v1_RestoredNode__Output>
       Snapshot: MessageTypeDefinition<_tidemark_v1_Snapshot, _tidemark_v1_Snapshot__Output>
+      SnapshotAtRequest: MessageTypeDefinition<_tidemark_v1_SnapshotAtRequest, _tidemark_v1_SnapshotAtRequest__Output>
       Status: MessageTypeDefinition<_tidemark_v1_Status, _tidemark_v1_Status__Output>
       TimelineHistory: MessageTypeDefinition<_tidemark_v1_TimelineHistory, _tidemark_v1_TimelineHistory__Output>
       WalStream: MessageTypeDefinition<_tidemark_v1_WalStream, _tidemark_v1_WalStream__Output>

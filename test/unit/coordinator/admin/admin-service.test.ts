@@ -72,6 +72,7 @@ describe('Admin service', () => {
         createSnapshot: async ({ label }) => snapshot(`made-by-${id}`, label),
         list: async () => [snapshot(`known-by-${id}`, '')],
         get: async (snapshotId) => snapshot(snapshotId, `from ${id}`),
+        at: async (timeUs) => snapshot(`at-${timeUs}`, `from ${id}`),
       },
       restores: {
         plan: async () => {

@@ -44,10 +44,10 @@ describe('a bare repository', () => {
       inspection.wal.map(({ startLsn, endLsn }) => [startLsn, endLsn]),
       [[0x100_0000n, 0x128_0000n]],
     );
-    const plan = await planFromRepository(copy, codec, 'latest');
+    const plan = await planFromRepository(copy, codec, { snapshotId: 'latest' });
     assert.equal(plan.nodes[0]?.backup.id, BACKUP_ID);
     assert.equal(plan.nodes[0].walFromLsn, 0x100_0000n);
-    await assert.rejects(planFromRepository(copy, codec, 'other'), { code: 'TM-SNAP-001' });
+    await assert.rejects(planFromRepository(copy, codec, { snapshotId: 'other' }), { code: 'TM-SNAP-001' });
   });
 
   it('restores "latest" to the newest snapshot whose WAL it has, and says which it passed over', async () => {
@@ -55,12 +55,12 @@ describe('a bare repository', () => {
     const ahead = '20261122T121540123Z-0000';
     copy.objects.set(snapshotPath(ahead), encodeSnapshot(snapshotAt(lsn(0x129_0000n), ahead)));
     const passedOver: string[] = [];
-    const plan = await planFromRepository(copy, codec, 'latest', (id, { message }) =>
+    const plan = await planFromRepository(copy, codec, { snapshotId: 'latest' }, (id, { message }) =>
       passedOver.push(`${id} ${message}`),
     );
     assert.equal(plan.snapshot.id, SNAPSHOT_ID);
     assert.match(passedOver.join(), new RegExp(`${ahead} .*WAL of timeline 1 from 0/1280000 to 0/1290040 is missing`));
-    await assert.rejects(planFromRepository(copy, codec, ahead), { code: 'TM-RESTORE-001' });
+    await assert.rejects(planFromRepository(copy, codec, { snapshotId: ahead }), { code: 'TM-RESTORE-001' });
   });
 
   it('is found sound when it is', async () => {

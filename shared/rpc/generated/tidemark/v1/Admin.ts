@@ -20,6 +20,7 @@ import type { RestoreEvent as _tidemark_v1_RestoreEvent, RestoreEvent__Output as
 import type { RestorePlan as _tidemark_v1_RestorePlan, RestorePlan__Output as _tidemark_v1_RestorePlan__Output } from '../../tidemark/v1/RestorePlan.ts';
 import type { RestoreRequest as _tidemark_v1_RestoreRequest, RestoreRequest__Output as _tidemark_v1_RestoreRequest__Output } from '../../tidemark/v1/RestoreRequest.ts';
 import type { Snapshot as _tidemark_v1_Snapshot, Snapshot__Output as _tidemark_v1_Snapshot__Output } from '../../tidemark/v1/Snapshot.ts';
+import type { SnapshotAtRequest as _tidemark_v1_SnapshotAtRequest, SnapshotAtRequest__Output as _tidemark_v1_SnapshotAtRequest__Output } from '../../tidemark/v1/SnapshotAtRequest.ts';
 import type { Status as _tidemark_v1_Status, Status__Output as _tidemark_v1_Status__Output } from '../../tidemark/v1/Status.ts';
 
 export interface AdminClient extends grpc.Client {
@@ -114,6 +115,15 @@ export interface AdminClient extends grpc.Client {
   restore(argument: _tidemark_v1_RestoreRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_tidemark_v1_RestoreEvent__Output>;
   restore(argument: _tidemark_v1_RestoreRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_tidemark_v1_RestoreEvent__Output>;
   
+  SnapshotAt(argument: _tidemark_v1_SnapshotAtRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  SnapshotAt(argument: _tidemark_v1_SnapshotAtRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  SnapshotAt(argument: _tidemark_v1_SnapshotAtRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  SnapshotAt(argument: _tidemark_v1_SnapshotAtRequest, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  snapshotAt(argument: _tidemark_v1_SnapshotAtRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  snapshotAt(argument: _tidemark_v1_SnapshotAtRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  snapshotAt(argument: _tidemark_v1_SnapshotAtRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  snapshotAt(argument: _tidemark_v1_SnapshotAtRequest, callback: grpc.requestCallback<_tidemark_v1_Snapshot__Output>): grpc.ClientUnaryCall;
+  
 }
 
 export interface AdminHandlers extends grpc.UntypedServiceImplementation {
@@ -139,6 +149,8 @@ export interface AdminHandlers extends grpc.UntypedServiceImplementation {
   
   Restore: grpc.handleServerStreamingCall<_tidemark_v1_RestoreRequest__Output, _tidemark_v1_RestoreEvent>;
   
+  SnapshotAt: grpc.handleUnaryCall<_tidemark_v1_SnapshotAtRequest__Output, _tidemark_v1_Snapshot>;
+  
 }
 
 export interface AdminDefinition extends grpc.ServiceDefinition {
@@ -153,4 +165,5 @@ export interface AdminDefinition extends grpc.ServiceDefinition {
   PlanRestore: MethodDefinition<_tidemark_v1_RestoreRequest, _tidemark_v1_RestorePlan, _tidemark_v1_RestoreRequest__Output, _tidemark_v1_RestorePlan__Output>
   ResignLeader: MethodDefinition<_tidemark_v1_ResignLeaderRequest, _tidemark_v1_Leader, _tidemark_v1_ResignLeaderRequest__Output, _tidemark_v1_Leader__Output>
   Restore: MethodDefinition<_tidemark_v1_RestoreRequest, _tidemark_v1_RestoreEvent, _tidemark_v1_RestoreRequest__Output, _tidemark_v1_RestoreEvent__Output>
+  SnapshotAt: MethodDefinition<_tidemark_v1_SnapshotAtRequest, _tidemark_v1_Snapshot, _tidemark_v1_SnapshotAtRequest__Output, _tidemark_v1_Snapshot__Output>
 }

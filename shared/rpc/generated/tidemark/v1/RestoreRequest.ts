@@ -1,6 +1,7 @@
 // Original file: proto/tidemark/v1/admin.proto
 
 import type { RestoreTargetSpec as _tidemark_v1_RestoreTargetSpec, RestoreTargetSpec__Output as _tidemark_v1_RestoreTargetSpec__Output } from '../../tidemark/v1/RestoreTargetSpec.ts';
+import type { Long } from '@grpc/proto-loader';
 
 export interface RestoreRequest {
   'snapshotId'?: (string);
@@ -8,6 +9,7 @@ export interface RestoreRequest {
   'pause'?: (boolean);
   'assertions'?: (string)[];
   'settings'?: ({[key: string]: string});
+  'timeUs'?: (number | string | Long);
 }
 
 export interface RestoreRequest__Output {
@@ -16,4 +18,5 @@ export interface RestoreRequest__Output {
   'pause': (boolean);
   'assertions': (string)[];
   'settings': ({[key: string]: string});
+  'timeUs': (string);
 }
