@@ -10,7 +10,7 @@ import { newestHistory, type NodeAtTime } from './surroundings.ts';
 /** A node's WAL as a copy holds it, and where it begins, which is looked for only when it is asked for. */
 export interface OpenedWal {
   readonly wal: HeldWal;
-  firstLsn(): Promise<Lsn>;
+  readonly firstLsn: () => Promise<Lsn>;
 }
 
 /** @throws TidemarkError TM-SNAP-004 if there is no WAL of the node, TM-WAL-003 if its timeline's history is missing */
