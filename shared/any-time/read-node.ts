@@ -1,4 +1,4 @@
-import { commonStepUs, NodeClock } from '../cuts/node-clock.ts';
+import { commonStepUs, INSERTION_DELAY_US, NodeClock } from '../cuts/node-clock.ts';
 import type { TimeCutNode } from '../cuts/time-cut.ts';
 import { TimeScan } from '../cuts/time-scan.ts';
 import { carriedDecisions } from '../cuts/carried-decisions.ts';
@@ -64,7 +64,8 @@ export async function loadNode(
       readings = [...readings, ...piece.clocks];
       clock = new NodeClock(wal.node, readings);
     }
-    if (clock.readAfter(untilUs, Number(piece.endLsn)) !== null) break;
+    // What follows a reading that is this much later happened later too; what lies before it has a reading on both sides.
+    if (clock.readAfter(untilUs + INSERTION_DELAY_US, Number(piece.endLsn)) !== null) break;
   }
   return {
     wal,

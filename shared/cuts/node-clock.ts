@@ -4,6 +4,12 @@ import type { ClockReading } from '../wal/clock-reading.ts';
 /** How fast two clocks drift apart at most between two readings, steps aside: more than a crystal, less than half of what NTP may slew. */
 const DRIFT_PER_US = 200e-6;
 
+/**
+ * How long after the time in it a record is inserted at most: a PREPARE was seen 0.8 ms late behind others, and no other record was. It
+ * is asked for where a cut may be an instant's, is part of a bound, and says when what follows a reading happened at the earliest.
+ */
+export const INSERTION_DELAY_US = 1_000;
+
 /** By the leader's clock, microseconds since 1970-01-01 UTC: it happened at or between the two. */
 export interface TimeSpan {
   readonly earliestUs: number;
@@ -21,7 +27,8 @@ interface Reading {
  * One node's clock beside the leader's, by the readings that were kept: of an event of the node's WAL it tells when it happened by the
  * leader's clock. The readings before and after an event's position bracket it, in whatever order the node's clock
  * shows them. Between two readings the offset lies within the hull of what they say, and farther out by the drift; two that
- * contradict each other had a step of a clock between them, and then it is not known on which side of it the event lies.
+ * contradict each other had a step of a clock between them, and then it is not known on which side of it the event lies. Whatever
+ * the node's clock shows, what lies behind a reading's position was written after the reading, and what lies before it before.
  */
 export class NodeClock {
   readonly #node: string;
@@ -67,7 +74,8 @@ export class NodeClock {
     while (this.#next < this.#readings.length && (this.#readings[this.#next]?.atLsn ?? 0) <= atLsn) this.#next++;
     const before = this.#readings[this.#next - 1];
     const after = this.#readings[this.#next];
-    const [low, high] = before === undefined || after === undefined ? [before ?? after, undefined] : [before, after];
+    const low = before ?? after;
+    const high = before === undefined ? undefined : after;
     if (low === undefined) {
       throw new TidemarkError('TM-SNAP-004', `the clock of node ${this.#node} was not read: its times cannot be told`);
     }
@@ -81,7 +89,10 @@ export class NodeClock {
       distanceUs = agree(low, high) ? Math.min(distanceUs, other) : Math.max(distanceUs, other);
     }
     const marginUs = Math.ceil(distanceUs * DRIFT_PER_US) + this.stepUs;
-    return { earliestUs: nodeTimeUs + leastUs - marginUs, latestUs: nodeTimeUs + mostUs + marginUs };
+    const afterUs = before === undefined ? -Infinity : this.#earliest(before) - INSERTION_DELAY_US;
+    const beforeUs = after === undefined ? Infinity : this.#latest(after);
+    const earliestUs = Math.max(nodeTimeUs + leastUs - marginUs, afterUs);
+    return { earliestUs, latestUs: Math.max(earliestUs, Math.min(nodeTimeUs + mostUs + marginUs, beforeUs)) };
   }
 
   /**
@@ -101,8 +112,12 @@ export class NodeClock {
 
   /** About what is added to the node's clock at a position. */
   offsetUs(atLsn: number): number {
-    const { earliestUs, latestUs } = this.span(atLsn, 0);
-    return Math.round((earliestUs + latestUs) / 2);
+    const near = this.#readings.findLast((reading) => reading.atLsn <= atLsn) ?? this.#readings[0];
+    return near?.offsetUs ?? 0;
+  }
+
+  #latest({ nodeTimeUs, offsetUs, uncertaintyUs }: Reading): number {
+    return nodeTimeUs + offsetUs + uncertaintyUs + this.stepUs;
   }
 
   #earliest({ nodeTimeUs, offsetUs, uncertaintyUs }: Reading): number {

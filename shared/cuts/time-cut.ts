@@ -3,8 +3,8 @@ import { computeCut } from './cut.ts';
 import type { BranchMatcher } from './branch-matcher.ts';
 import type { Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision, SnapshotClass } from '../repository/snapshot-manifest.ts';
-import type { NodeClock } from './node-clock.ts';
-import { INSERTION_DELAY_US, type TimeScan } from './time-scan.ts';
+import { INSERTION_DELAY_US, type NodeClock } from './node-clock.ts';
+import type { TimeScan } from './time-scan.ts';
 
 /** One node, read past the moment. */
 export interface TimeCutNode {

@@ -4,13 +4,7 @@ import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import { applyEvents, listOpen, NOTHING_OPEN, type OpenTransactions } from '../wal-index/open-transactions.ts';
 import { BranchHistory } from './branch-history.ts';
 import type { CarriedDecisions } from './carried-decisions.ts';
-import type { NodeClock, TimeSpan } from './node-clock.ts';
-
-/**
- * How long after the time in it a record is inserted at most: a PREPARE was seen 0.8 ms late behind others, and no other record was. It
- * is only asked for whether a cut is an instant's, and is part of a bound.
- */
-export const INSERTION_DELAY_US = 1_000;
+import { INSERTION_DELAY_US, type NodeClock, type TimeSpan } from './node-clock.ts';
 
 /** So many events are kept before it is seen which of them are still open. */
 const PASSED_OVER_BATCH = 4096;
