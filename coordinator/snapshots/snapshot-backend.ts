@@ -41,9 +41,10 @@ export class AdminSnapshots implements SnapshotBackend {
   }
 
   async at(timeUs: bigint): Promise<SnapshotSummary> {
-    const { anyTime, backups } = this.#options;
+    const { anyTime } = this.#options;
     const snapshot = await anyTime.at(timeUs);
-    const restorable = hasBackups(snapshot, { backups: await backups(), forks: [] });
+    const backups = await this.#options.backups();
+    const restorable = hasBackups(snapshot, { backups, forks: [] }) && this.#isHeld(snapshot, backups);
     return summarizeSnapshot(snapshot, { dataCenters: anyTime.dataCenters(snapshot), restorable });
   }
 

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { assertTrueCut } from './assert-true-cut.ts';
 import { computeAtTime, momentOf } from './compute-at-time.ts';
-import {
-  scannedEvent,
-  START_US,
-  timedHistoryArbitrary,
-  type TimedEvent,
-  type TimedHistory,
-} from './simulated-clocks.ts';
+import { START_US, timedHistoryArbitrary } from './simulated-clocks.ts';
 
 const moments = fc.double({ min: 0, max: 1, noNaN: true });
 
