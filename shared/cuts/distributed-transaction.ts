@@ -141,7 +141,8 @@ function joinDecisions(
     const named = branches.filter((branch) => gids.has(branch.gid) && !isApart(decision, branch));
     pairs.push(...named.map((branch) => ({ decision, branch, missUs: missUs(decision, branch, clock) })));
   }
-  pairs.sort((a, b) => compare(a.missUs, b.missUs));
+  // An earlier use is open beside a later one only where a failover took its end back.
+  pairs.sort((a, b) => compare(a.missUs, b.missUs) || compare(b.branch.preparedAtUs, a.branch.preparedAtUs));
   const members = new Map([...decisions].map((decision) => [decision, new Map<string, Branch>()]));
   const joined = new Set<Branch>();
   for (const { decision, branch } of pairs) {
