@@ -31,6 +31,8 @@ import { RpcService } from './rpc/rpc-service.ts';
 import { TermGuard } from './term-guard/term-guard.ts';
 
 const PROGRAM = 'tidemark-agent';
+/** Somebody waits for each piece: this bounds how many there are, not how long the first one takes. */
+const SYNCHRONOUS_COALESCE_MS = 4;
 const RESTORE_STALL_TIMEOUT_MS = 15 * 60_000;
 
 function readConfig(): AgentConfig {
@@ -98,8 +100,9 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
       pool,
       zstd: await loadZstd(),
       levels: { usual: config.wal.compression_level, catchUp: config.wal.catch_up_compression_level },
-      // Somebody waits for each piece.
-      coalesceMs: config.synchronous ? 0 : config.wal.coalesce_ms,
+      coalesceMs: config.synchronous
+        ? Math.min(config.wal.coalesce_ms, SYNCHRONOUS_COALESCE_MS)
+        : config.wal.coalesce_ms,
       applicationName: config.postgres.application_name,
       synchronous: config.synchronous,
       clock: systemClock,

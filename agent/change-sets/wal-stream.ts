@@ -1,4 +1,5 @@
 import type { Zstd } from '../../shared/compression/zstd.ts';
+import { storeFrame } from '../../shared/compression/stored-frame.ts';
 import type { ZstdPool } from '../../shared/compression/zstd-pool.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
@@ -52,6 +53,8 @@ export interface WalStreamRequest {
   readonly segmentBytes: number;
 }
 
+/** Up to this a run that a commit waits for is stored as it is; the leader compresses it when its segment is finished. */
+const STORED_BYTES_MAX = 16 * 1024;
 const STATUS_INTERVAL_MS = 1_000;
 /** The walsender of an earlier connection ends when it notices; until then it holds the slot. */
 const SLOT_WAIT_MS = 15_000;
@@ -84,10 +87,12 @@ export class WalStream {
   readonly #cutter: ChangeSetCutter;
   readonly #flush: FlushPosition;
   readonly #buffer: WalBuffer;
-  readonly #queue: BoundedQueue<{ readonly compressed: Promise<ChangeSet> }>;
+  readonly #queue: BoundedQueue<{ readonly compressed: ChangeSet | Promise<ChangeSet> }>;
   readonly #closing = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #serverEndLsn: Lsn;
+  /** End of the last run that was taken from the buffer. */
+  #takenLsn: Lsn = NO_LSN;
   #receivedAtMs = 0;
   #shutdownSeenAtMs: number | null = null;
   #next: NextTimeline | null = null;
@@ -115,6 +120,8 @@ export class WalStream {
       // In the pool or waiting for it, then: one that fills, one spare, and two that are ready.
       buffers: pool.capacity + 4,
       coalesceMs,
+      // Somebody waits: for the next piece while nothing else of it is on its way.
+      ...(settings.synchronous ? { isIdle: () => this.#flush.acknowledgedLsn >= this.#takenLsn } : {}),
       clock,
       onFull: () => connection.pause(),
       onRoom: () => connection.resume(),
@@ -222,6 +229,7 @@ export class WalStream {
   acknowledge(durableLsn: Lsn): void {
     const before = this.#flush.flushLsn;
     this.#flush.acknowledge(durableLsn);
+    if (this.#settings.synchronous) this.#buffer.wake();
     if (this.#flush.flushLsn > before) this.#sendStatus();
   }
 
@@ -297,17 +305,24 @@ export class WalStream {
   }
 
   async #compress(): Promise<void> {
-    const { pool, levels } = this.#settings;
+    const { pool, levels, synchronous } = this.#settings;
     try {
       while (await this.#queue.room()) {
         const run = await this.#buffer.take();
         if (run === null) break;
+        this.#takenLsn = run.endLsn;
         const cut = this.#cutter.cut(run);
         if (cut === null) {
           this.#buffer.release(run);
           continue;
         }
         const { content, ...changeSet } = cut;
+        if (synchronous && content.byteLength <= STORED_BYTES_MAX) {
+          const stored: ChangeSet = { ...changeSet, ...storeFrame(content) };
+          this.#buffer.release(run);
+          this.#queue.put({ compressed: stored });
+          continue;
+        }
         const compressed = pool
           .compress(content, compressionLevel(levels, cut.endLsn, this.#serverEndLsn))
           .then((frame): ChangeSet => ({ ...changeSet, ...frame }))

@@ -73,7 +73,7 @@ export const agentConfigSchema = z.strictObject({
         .max(1000)
         .default(20)
         .describe(
-          'the time in milliseconds that small pieces of WAL are gathered for; without effect where synchronous is set',
+          'the time in milliseconds that small pieces of WAL are gathered for; where synchronous is set, at most 4 and only while earlier ones are not acknowledged',
         ),
       workers: z.int().min(1).max(16).default(1).describe('threads that compress WAL'),
     })

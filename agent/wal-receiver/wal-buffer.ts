@@ -18,6 +18,8 @@ export interface WalBufferOptions {
   readonly buffers: number;
   /** A run that is not full is given out no sooner than this after the one before. */
   readonly coalesceMs: number;
+  /** Whether nothing that was taken is still on its way: then a run is given out at once, as long as the server has no more. */
+  readonly isIdle?: () => boolean;
   readonly clock: Clock;
   /** Called when there is room for nothing more than what may be on its way already, and when there is room again. */
   readonly onFull: () => void;
@@ -87,10 +89,17 @@ export class WalBuffer {
       this.#endLsn = advanceLsn(this.#endLsn, part.byteLength);
       if (part.byteLength === roomBytes) this.#finishRun(run);
     }
+    // Only now is it known that the server has no more.
+    if (this.#options.isIdle !== undefined && this.#endLsn >= serverEndLsn) this.#wake();
     if (!this.#full && this.#spareBuffers() <= 1) {
       this.#full = true;
       this.#options.onFull();
     }
+  }
+
+  /** Whoever waits looks again: what was on its way has arrived. */
+  wake(): void {
+    this.#wake();
   }
 
   /** No more will be appended; what is there can still be taken. */
@@ -151,6 +160,7 @@ export class WalBuffer {
     const run = this.#filling;
     if (run === null) return null;
     if (this.#ended) return 0;
+    if (this.#endLsn >= this.#serverEndLsn && this.#options.isIdle?.() === true) return 0;
     const since = this.#endLsn >= this.#serverEndLsn ? this.#takenAtMs : Math.max(this.#takenAtMs, run.startedAtMs);
     return since + this.#options.coalesceMs - this.#options.clock.monotonicMs();
   }

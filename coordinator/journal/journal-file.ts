@@ -56,8 +56,8 @@ export class JournalFile {
       position += bytesWritten;
       left = without(left, bytesWritten);
     }
-    await this.#handle.datasync();
-    if ((await this.#handle.stat()).nlink === 0) throw lost(this.#path, 'was deleted');
+    const [{ nlink }] = await Promise.all([this.#handle.stat(), this.#handle.datasync()]);
+    if (nlink === 0) throw lost(this.#path, 'was deleted');
     this.#durableBytes = position;
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { storedFrame } from '../../shared/compression/stored-frame.ts';
 import type { CompressedFrame } from '../../shared/compression/zstd-pool.ts';
 import { advanceLsn, lsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { ChangeSet } from '../../shared/wal/change-set.ts';
@@ -19,24 +20,6 @@ export function madeWal(startLsn: Lsn, endLsn: Lsn, history = 0): Buffer {
   }
   const skipped = Number(startLsn % 8n);
   return bytes.subarray(skipped, skipped + Number(endLsn - startLsn));
-}
-
-/** A zstd frame of stored (uncompressed) blocks: made without a compressor, understood by every decompressor. */
-export function storedFrame(content: Buffer): Buffer {
-  const blockBytesMax = 128 * 1024;
-  const head = Buffer.alloc(9);
-  head.writeUInt32LE(0xfd2f_b528, 0);
-  head.writeUInt8(0xa0, 4); // single segment, four bytes of content size
-  head.writeUInt32LE(content.length, 5);
-  const parts: Uint8Array[] = [head];
-  for (let offset = 0; offset < content.length; offset += blockBytesMax) {
-    const block = content.subarray(offset, offset + blockBytesMax);
-    const last = offset + block.length === content.length ? 1 : 0;
-    const blockHead = Buffer.alloc(3);
-    blockHead.writeUIntLE((block.length << 3) | last, 0, 3);
-    parts.push(blockHead, block);
-  }
-  return Buffer.concat(parts);
 }
 
 /** A change set of {@link madeWal}; its records are taken to be 64 bytes long. */

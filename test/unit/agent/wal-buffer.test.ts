@@ -32,13 +32,17 @@ function walAt(position: Lsn, bytes: number): Buffer {
   return content;
 }
 
-function bufferAt(startLsn: Lsn, changes: { onFull?: () => void; onRoom?: () => void; coalesceMs?: number } = {}) {
+function bufferAt(
+  startLsn: Lsn,
+  changes: { onFull?: () => void; onRoom?: () => void; coalesceMs?: number; isIdle?: () => boolean } = {},
+) {
   const clock = new ManualClock();
   const buffer = new WalBuffer({
     startLsn,
     buffers: 4,
     coalesceMs: changes.coalesceMs ?? 20,
     clock,
+    ...(changes.isIdle === undefined ? {} : { isIdle: changes.isIdle }),
     onFull: changes.onFull ?? (() => undefined),
     onRoom: changes.onRoom ?? (() => undefined),
   });
@@ -153,5 +157,48 @@ describe('WalBuffer', () => {
     const taken = buffer.take();
     buffer.end();
     assert.equal(await taken, null);
+  });
+
+  it('gives out the next piece at once when the one before has arrived, as long as the server has no more', async () => {
+    const startLsn = lsn(BigInt(16 * MIB));
+    let isIdle = true;
+    const { buffer, clock } = bufferAt(startLsn, { isIdle: () => isIdle });
+    const startedAtMs = clock.timeMs;
+    const append = (bytes: number, more: number) =>
+      buffer.append(buffer.endLsn, walAt(buffer.endLsn, bytes), advanceLsn(buffer.endLsn, bytes + more));
+    const takeBytes = async () => {
+      const run = await buffer.take();
+      assert(run !== null);
+      buffer.release(run);
+      return run.bytes.byteLength;
+    };
+    append(10, 0);
+    assert.equal(await takeBytes(), 10);
+    append(20, 0);
+    assert.equal(await takeBytes(), 20);
+    assert.equal(clock.timeMs, startedAtMs, 'nothing was waited for');
+    // The rest of what the server has comes right behind.
+    append(30, 5);
+    append(5, 0);
+    assert.equal(await takeBytes(), 35);
+    assert.equal(clock.timeMs, startedAtMs);
+    isIdle = false;
+    append(40, 0);
+    assert.equal(await takeBytes(), 40);
+    assert(clock.timeMs >= startedAtMs + 20, 'the coalescing time bounds the wait');
+  });
+
+  it('looks again when it is woken', async () => {
+    const startLsn = lsn(BigInt(16 * MIB));
+    let isIdle = false;
+    const { buffer, clock } = bufferAt(startLsn, { isIdle: () => isIdle });
+    clock.sleep = () => new Promise(() => undefined);
+    buffer.append(startLsn, walAt(startLsn, 10), advanceLsn(startLsn, 10));
+    assert.equal((await buffer.take())?.bytes.byteLength, 10);
+    buffer.append(buffer.endLsn, walAt(buffer.endLsn, 7), advanceLsn(buffer.endLsn, 7));
+    const taking = buffer.take();
+    isIdle = true;
+    buffer.wake();
+    assert.equal((await taking)?.bytes.byteLength, 7);
   });
 });

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { storeFrame } from '../../../shared/compression/stored-frame.ts';
 import { checkFrame, frameBytesMax, readFrameExtent } from '../../../shared/compression/zstd-frame.ts';
 import { loadZstd } from '../../../shared/compression/zstd.ts';
 import { zstdCli } from '../../support/zstd-cli.ts';
@@ -46,5 +49,18 @@ describe('zstd frame', () => {
       const margin = bytes < 128 * 1024 ? (128 * 1024 - bytes) >> 11 : 0;
       assert.ok(frameBytesMax(bytes) >= bytes + (bytes >> 8) + margin);
     }
+  });
+
+  it('can be made without a compressor', async () => {
+    const zstd = await loadZstd();
+    for (const bytes of [0, 1, 900, 128 * 1024, 128 * 1024 + 1, 300_000]) {
+      const stored = Buffer.alloc(bytes, content);
+      const { frame, contentSha256, frameCrc32 } = storeFrame(stored);
+      checkFrame(frame, bytes);
+      assert(zstd.decompress(frame, bytes).equals(stored));
+      assert.equal(frameCrc32, crc32(frame));
+      assert(contentSha256.equals(createHash('sha256').update(stored).digest()));
+    }
+    assert(zstdCli(['-d'], storeFrame(content).frame).equals(content));
   });
 });

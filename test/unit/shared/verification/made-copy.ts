@@ -14,7 +14,8 @@ import type { ObjectEntry, ReadableRepository } from '../../../../shared/reposit
 import { encodeSnapshot, type Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import { encodeJournalEntry } from '../../../../shared/wal-index/journal-entry.ts';
 import { encodeSegmentIndex, type SegmentFrame } from '../../../../shared/wal-index/segment-index.ts';
-import { madeChangeSet, madeWal, storedFrame } from '../../../support/made-wal.ts';
+import { storedFrame } from '../../../../shared/compression/stored-frame.ts';
+import { madeChangeSet, madeWal } from '../../../support/made-wal.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 
 const SEGMENT_BYTES = 1 << 20;
