@@ -22,8 +22,8 @@ export interface BlockRun {
 /**
  * What an incremental backup has to read: every block of a permanent relation that differs between a backup that starts at `fromLsn`
  * and one that starts at `toLsn` is named, by its number or by its file's limit block; except in free space maps, which are to be
- * copied whole. A file that neither backup names and both have is the same in both. (With data checksums or wal_log_hints; without
- * them hints may differ, which mean nothing.)
+ * copied whole, and in what a file was extended by with zeros: take a file's length from the file. (With data checksums or wal_log_hints;
+ * without them hints may differ, which mean nothing.)
  *
  * Two things are added to what the WAL says. PostgreSQL clears bits of a visibility map when it changes a row's page, and
  * the record refers to the row's page only: with a block of the main fork goes the block of the map that tells of it, whether the

@@ -143,6 +143,28 @@ export async function pageImages(server: PostgresServer): Promise<readonly strin
   return wanted;
 }
 
+/** Tables that VACUUM shortens and that lose rows which were visible to all, init forks, and relations that an abort leaves behind. */
+export async function truncations(server: PostgresServer, round: number): Promise<void> {
+  await server.query(`
+    CREATE TABLE IF NOT EXISTS shortened AS SELECT n AS id, repeat('s', 500) AS filler FROM generate_series(1, 5000) n;
+    CREATE UNLOGGED TABLE IF NOT EXISTS unlogged_${round} (a int PRIMARY KEY, b text);
+    INSERT INTO unlogged_${round} SELECT n, 'u' FROM generate_series(1, 500) n`);
+  await server.query('VACUUM shortened');
+  await server.query(`DELETE FROM shortened WHERE id > ${3000 - 1000 * round}`);
+  await server.query('VACUUM (TRUNCATE ON) shortened');
+  await server.query(`INSERT INTO shortened SELECT n, 'again' FROM generate_series(4000, 4100) n`);
+  await server.query('VACUUM shortened');
+  // Clears bits of the visibility map.
+  await server.query("UPDATE shortened SET filler = 'touched' WHERE id % 100 = 7");
+  await server.query('DELETE FROM accounts WHERE aid % 1000 = 11; SELECT count(*) FROM accounts WHERE aid > 0');
+  await server.query('BEGIN; CREATE TABLE left_behind AS SELECT * FROM shortened; ROLLBACK');
+  await server.query('BEGIN; TRUNCATE history; INSERT INTO history VALUES (1); COMMIT');
+  await server.query(`CREATE TABLE dropped AS SELECT * FROM shortened; CREATE INDEX ON dropped (id)`);
+  await server.query('BEGIN; DROP TABLE dropped');
+  await server.query(`PREPARE TRANSACTION 'drop ${round}'`);
+  await server.query(`COMMIT PREPARED 'drop ${round}'`);
+}
+
 /** Databases that are made by either strategy, moved and dropped. */
 export async function databases(server: PostgresServer, tablespaceDirectory: string): Promise<void> {
   await server.query(`CREATE TABLESPACE elsewhere LOCATION '${tablespaceDirectory}'`);
