@@ -109,7 +109,7 @@ export class HeldWal {
       const isPrefix = events !== null && lengthBytes < entry.sizeBytes;
       const whole = events ?? (await this.#readIndex(stream, position))?.events ?? Buffer.alloc(0);
       const scan = new EventScan(whole, { isPrefix });
-      return scan.next() ? scan.timeUs : undefined;
+      return scan.nextTimed() ? scan.timeUs : undefined;
     }
     return null;
   }

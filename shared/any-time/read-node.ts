@@ -126,7 +126,7 @@ async function findStart(
 
 function beginsBefore(piece: WalPiece, node: string, readings: readonly ClockReading[], fromUs: number): boolean {
   const scan = new EventScan(piece.events);
-  if (!scan.next()) return false;
+  if (!scan.nextTimed()) return false;
   return new NodeClock(node, readings).span(scan.lsn, scan.timeUs).latestUs < fromUs - ORDER_SLACK_US;
 }
 
@@ -170,7 +170,7 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
       if (events.lsn >= until) break;
       const isSeed = events.seeded && position === undefined && piece === pieces[0];
       if (events.seeded ? !isSeed : events.lsn <= seenLsn) continue;
-      if (!events.seeded) firstUs ??= clock.span(events.lsn, events.timeUs).latestUs;
+      if (!events.seeded && events.timeUs !== 0) firstUs ??= clock.span(events.lsn, events.timeUs).latestUs;
       scan.apply(events);
       seenLsn = Math.max(seenLsn, events.seeded ? 0 : events.lsn);
       last = events;

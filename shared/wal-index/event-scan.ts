@@ -82,6 +82,12 @@ export class EventScan {
     return true;
   }
 
+  /** Goes on to the next event that has a time. */
+  nextTimed(): boolean {
+    while (this.next()) if (this.kind !== 'decision-row' && this.kind !== 'restart') return true;
+    return false;
+  }
+
   /** The event that the scan stands on. */
   whole(): TransactionEvent {
     const gid =

@@ -49,4 +49,19 @@ describe('event scan', () => {
     });
     assert.throws(() => new EventScan(Buffer.of(9)), { code: 'TM-REPO-008' });
   });
+
+  it('passes over what has no time', () => {
+    fc.assert(
+      fc.property(possible, (events) => {
+        const timed = events.filter(({ kind }) => kind !== 'decision-row' && kind !== 'restart');
+        const scan = new EventScan(encodeEvents(events));
+        const found: bigint[] = [];
+        while (scan.nextTimed()) found.push(scan.whole().timeUs);
+        assert.deepEqual(
+          found,
+          timed.map(({ timeUs }) => timeUs),
+        );
+      }),
+    );
+  });
 });
