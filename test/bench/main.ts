@@ -6,11 +6,18 @@ import { installMissingPrograms } from '../support/debian-packages.ts';
 import { removeEverything } from '../support/temporary-directory.ts';
 import { backupBenchmark } from './backup-bench.ts';
 import type { Benchmark } from './benchmark.ts';
+import { cutBenchmark } from './cut-bench.ts';
 import { snapshotBenchmark } from './snapshot-bench.ts';
 import { synchronousBenchmark } from './synchronous-bench.ts';
 import { walBenchmark } from './wal-bench.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [walBenchmark, backupBenchmark, snapshotBenchmark, synchronousBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  walBenchmark,
+  backupBenchmark,
+  snapshotBenchmark,
+  synchronousBenchmark,
+  cutBenchmark,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
