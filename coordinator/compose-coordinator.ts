@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { ZstdPool } from '../shared/compression/zstd-pool.ts';
-import { chooseMatchers } from '../shared/cuts/choose-matchers.ts';
 import { systemClock } from '../shared/lifecycle/clock.ts';
 import { packageVersion } from '../shared/lifecycle/process-options.ts';
 import type { Service } from '../shared/lifecycle/service.ts';
@@ -162,7 +161,7 @@ export async function composeCoordinator(
     cluster: config.cluster,
     coordinatorId,
     intervalMs: config.snapshots.interval,
-    matchers: chooseMatchers(config.transactions.match),
+    match: config.transactions.match,
     preparedWarningMs: config.transactions.prepared_warning,
     membership,
     store,
@@ -217,7 +216,7 @@ export async function composeCoordinator(
   const anyTime = new AnyTime({
     repository: copy,
     catalogue: new SnapshotCatalogue(copy),
-    matchers: chooseMatchers(config.transactions.match),
+    match: config.transactions.match,
     clock,
     dataCenter,
     copies: (stream) => tracker.copies(stream),

@@ -6,7 +6,7 @@ import type { BackupManifest } from '../../shared/repository/backup-manifest.ts'
 import type { RepositoryManifest } from '../../shared/repository/repository-manifest.ts';
 import type { Finding } from '../../shared/verification/finding.ts';
 import { renderBackups } from './backup-commands.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes, formatTime } from './format.ts';
 import { renderSnapshots } from './snapshot-view.ts';
 import { renderFields, renderTable } from './table.ts';
 
@@ -14,6 +14,8 @@ import { renderFields, renderTable } from './table.ts';
 interface InspectionSummary {
   readonly cluster: string;
   readonly repositoryId: string;
+  /** Any time in it can be restored from this copy alone; null if nothing can. */
+  readonly recoverable: { readonly fromUs: bigint; readonly toUs: bigint } | null;
   readonly snapshots: readonly SnapshotSummary[];
   readonly backups: readonly BackupSummary[];
   readonly wal: readonly {
@@ -31,6 +33,7 @@ export function summarizeInspection(manifest: RepositoryManifest, inspection: Re
   return {
     cluster: manifest.cluster,
     repositoryId: manifest.repositoryId,
+    recoverable: recoverableWindow(inspection.summaries),
     snapshots: inspection.summaries,
     backups: inspection.backups.map(summarizeManifest),
     wal: inspection.wal.map(({ stream, startLsn, endLsn }) => ({
@@ -44,6 +47,17 @@ export function summarizeInspection(manifest: RepositoryManifest, inspection: Re
       ...contents.unreadable.map(({ path, error }) => ({ subject: path, problem: messageOf(error) })),
       ...damaged.map(({ id, error }) => ({ subject: `snapshot ${id}`, problem: messageOf(error) })),
     ],
+  };
+}
+
+/** From the first to the last complete snapshot that can be restored. */
+function recoverableWindow(snapshots: readonly SnapshotSummary[]): InspectionSummary['recoverable'] {
+  const timesUs = snapshots.filter((one) => one.complete && one.restorable).map(({ timeUs }) => timeUs);
+  const [first, ...others] = timesUs;
+  if (first === undefined) return null;
+  return {
+    fromUs: others.reduce((least, timeUs) => (timeUs < least ? timeUs : least), first),
+    toUs: others.reduce((most, timeUs) => (timeUs > most ? timeUs : most), first),
   };
 }
 
@@ -75,6 +89,12 @@ export function renderInspection(summary: InspectionSummary): string {
     renderFields([
       ['cluster', summary.cluster],
       ['repository', summary.repositoryId],
+      [
+        'recoverable',
+        summary.recoverable === null
+          ? 'nothing'
+          : `${formatTime(summary.recoverable.fromUs)} to ${formatTime(summary.recoverable.toUs)}`,
+      ],
     ]),
     renderSnapshots(summary.snapshots),
     renderBackups(summary.backups),

@@ -1,4 +1,4 @@
-import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
+import { chooseMatchers, type MatcherChoice } from '../../shared/cuts/choose-matchers.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
@@ -20,7 +20,7 @@ interface Parts {
   readonly cluster: string;
   readonly coordinatorId: string;
   readonly intervalMs: number;
-  readonly matchers: readonly BranchMatcher[];
+  readonly match: readonly MatcherChoice[];
   readonly preparedWarningMs: number;
   readonly membership: Pick<Membership, 'nodes' | 'missing' | 'primary'>;
   readonly store: WalStore;
@@ -60,7 +60,8 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     synchronous: parts.synchronous,
     repository,
     observer: new SnapshotMetrics(parts.metrics, parts.logger, clock),
-    matchers: parts.matchers,
+    matchers: chooseMatchers(parts.match),
+    match: parts.match,
     preparedWarningMs: parts.preparedWarningMs,
     intervalMs: parts.intervalMs,
   });

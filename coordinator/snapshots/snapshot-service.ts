@@ -1,5 +1,6 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
+import type { MatcherChoice } from '../../shared/cuts/choose-matchers.ts';
 import { computeCut, type Cut } from '../../shared/cuts/cut.ts';
 import type { TransactionProblems } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
@@ -70,6 +71,8 @@ export interface SnapshotServiceOptions {
   readonly repository: Pick<Repository, 'name' | 'list' | 'stat' | 'read' | 'create'>;
   readonly observer: SnapshotObserver;
   readonly matchers: readonly BranchMatcher[];
+  /** What the matchers were made of, for the manifests. */
+  readonly match?: readonly MatcherChoice[];
   readonly preparedWarningMs: number;
   readonly intervalMs: number;
   /** For one round of readings. */
@@ -309,6 +312,7 @@ export class SnapshotService implements LeaderDuty {
         nodes: draft.nodes,
         inDoubt: draft.cut.inDoubt,
         ...(draft.cut.openDecisions.length === 0 ? {} : { openDecisions: draft.cut.openDecisions }),
+        ...(this.#options.match === undefined ? {} : { match: this.#options.match }),
         broken: [...term.brokenToReport, ...broken].slice(0, BROKEN_MAX),
       };
       if (complete && isSampled) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BranchMatcher } from '../cuts/branch-matcher.ts';
+import { chooseMatchers, type MatcherChoice } from '../cuts/choose-matchers.ts';
 import { cutAtTime, type TimeCutNode } from '../cuts/time-cut.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, lsn } from '../postgres/lsn.ts';
@@ -20,7 +20,8 @@ const STEP_SLACK_US = 2_000_000;
 export interface SnapshotAtOptions {
   readonly repository: ReadableRepository;
   readonly catalogue: SnapshotCatalogue;
-  readonly matchers: readonly BranchMatcher[];
+  /** How the branches of one transaction are told, where no snapshot around the moment says so. */
+  readonly match: readonly MatcherChoice[];
 }
 
 /**
@@ -36,6 +37,7 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
     throw new TidemarkError('TM-SNAP-004', `there is no WAL of any node in ${repository.name}`);
   }
   const opened = await Promise.all(surroundings.nodes.map((node) => openHeldWal(repository, node)));
+  const matchers = chooseMatchers(surroundings.match ?? options.match);
   const base = usableBase(surroundings);
   let beginning: Beginning =
     base !== null && momentUs - Number(base.timeUs) <= BASE_NEAR_US
@@ -43,7 +45,7 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
       : { kind: 'moment', fromUs: momentUs - LOOK_BACK_US };
   for (;;) {
     const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
-    const result = cutAtTime(momentUs, scanned, options.matchers);
+    const result = cutAtTime(momentUs, scanned, matchers);
     if (result.kind === 'cut') {
       return toSnapshot(momentUs, surroundings.base, loaded, scanned, result);
     }

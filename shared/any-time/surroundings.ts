@@ -1,3 +1,4 @@
+import type { MatcherChoice } from '../cuts/choose-matchers.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { parseTimelineHistory, type TimelineHistory } from '../postgres/timeline-history.ts';
 import { historyPath, JOURNAL_PREFIX, NODES_PREFIX } from '../repository/layout.ts';
@@ -31,6 +32,8 @@ export interface Surroundings {
   /** The newest complete snapshot that lies wholly before the moment; null if none is found near it. */
   readonly base: Snapshot | null;
   readonly nodes: readonly NodeAtTime[];
+  /** How the nearest of them told which branches belong together; null if none says so. */
+  readonly match: readonly MatcherChoice[] | null;
   /** The nodes' clocks, as the snapshots' collects read them. */
   readonly readings: ReadonlyMap<string, readonly ClockReading[]>;
 }
@@ -73,6 +76,7 @@ export async function findSurroundings(
   return {
     base,
     nodes: nodes.size > 0 ? [...nodes.values()] : await listNodes(repository),
+    match: (base ?? later)?.match ?? null,
     readings: readingsOf(near),
   };
 }

@@ -1,6 +1,6 @@
 import type { RestoreRequest } from '../admin/restore.ts';
 import { summarizeSnapshot, type SnapshotSummary } from '../admin/snapshot.ts';
-import { chooseMatchers, DEFAULT_MATCHERS } from '../cuts/choose-matchers.ts';
+import { DEFAULT_MATCHERS } from '../cuts/choose-matchers.ts';
 import type { TidemarkError } from '../errors/tidemark-error.ts';
 import type { FrameDecompressor } from '../repository/backup-manifest-file.ts';
 import type { BackupManifest } from '../repository/backup-manifest.ts';
@@ -59,7 +59,7 @@ export async function planFromRepository(
 ): Promise<RestorePlan> {
   const catalogue = new SnapshotCatalogue(repository);
   if (timeUs !== undefined) {
-    return await planTime({ repository, catalogue, matchers: chooseMatchers(DEFAULT_MATCHERS) }, zstd, timeUs);
+    return await planTime({ repository, catalogue, match: DEFAULT_MATCHERS }, zstd, timeUs);
   }
   return await planSnapshot(catalogue, await readContents(repository, zstd), snapshotId, onPassedOver);
 }

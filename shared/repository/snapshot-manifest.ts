@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { MATCHER_NAMES, type MatcherChoice } from '../cuts/choose-matchers.ts';
 import type { OpenDecision } from '../cuts/decision.ts';
+import { patternProblem } from '../cuts/pattern-matcher.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, parseLsn, type Lsn } from '../postgres/lsn.ts';
 import { checkName } from './layout.ts';
@@ -100,6 +102,8 @@ export interface Snapshot {
    * commits that they wait for lie behind this one.
    */
   readonly openDecisions?: readonly OpenDecision[];
+  /** How the branches of one transaction were told: whoever has only this copy computes other cuts alike. */
+  readonly match?: readonly MatcherChoice[];
   readonly broken: readonly BrokenTransaction[];
 }
 
@@ -149,6 +153,14 @@ const manifestSchema = z.object({
       decision: z.enum(['commit', 'rollback']),
     }),
   ),
+  match: z
+    .array(
+      z.union([
+        z.enum(MATCHER_NAMES),
+        z.object({ pattern: z.string().refine((expression) => patternProblem(expression) === null) }),
+      ]),
+    )
+    .optional(),
   openDecisions: z
     .array(
       z.object({
@@ -202,6 +214,7 @@ export function encodeSnapshot(snapshot: Snapshot): Buffer {
       prepareLsn: formatLsn(branch.prepareLsn),
       preparedAtUs: branch.preparedAtUs.toString(),
     })),
+    ...(snapshot.match === undefined ? {} : { match: [...snapshot.match] }),
     ...(snapshot.openDecisions === undefined || snapshot.openDecisions.length === 0
       ? {}
       : { openDecisions: snapshot.openDecisions.map(encodeOpenDecision) }),
@@ -271,6 +284,7 @@ export function decodeSnapshot(bytes: Uint8Array, source: string): Snapshot {
     nodes,
     inDoubt,
     ...(openDecisions === undefined ? {} : { openDecisions }),
+    ...(manifest.match === undefined ? {} : { match: manifest.match }),
     broken: manifest.broken,
   };
 }

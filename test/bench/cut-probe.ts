@@ -1,19 +1,18 @@
 // Run by the benchmark `cut`, in a process of its own: computes the cuts at the times given and says what each took.
 import process from 'node:process';
 import { snapshotAt } from '../../shared/any-time/snapshot-at.ts';
-import { chooseMatchers, DEFAULT_MATCHERS } from '../../shared/cuts/choose-matchers.ts';
+import { DEFAULT_MATCHERS } from '../../shared/cuts/choose-matchers.ts';
 import { PosixReader } from '../../shared/repository/posix-reader.ts';
 import { SnapshotCatalogue } from '../../shared/repository/snapshot-catalogue.ts';
 
 const [directory = '', ...moments] = process.argv.slice(2);
 const repository = await PosixReader.open(directory);
 const catalogue = new SnapshotCatalogue(repository);
-const matchers = chooseMatchers(DEFAULT_MATCHERS);
 const runs = [];
 for (const moment of moments) {
   const startedMs = performance.now();
   const cpu = process.cpuUsage();
-  const snapshot = await snapshotAt({ repository, catalogue, matchers }, Number(moment));
+  const snapshot = await snapshotAt({ repository, catalogue, match: DEFAULT_MATCHERS }, Number(moment));
   const used = process.cpuUsage(cpu);
   runs.push({
     ms: performance.now() - startedMs,

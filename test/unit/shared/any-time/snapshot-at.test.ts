@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { snapshotAt } from '../../../../shared/any-time/snapshot-at.ts';
-import { sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import { snapshotPath } from '../../../../shared/repository/layout.ts';
@@ -94,10 +93,7 @@ function firstEvent(history: TimedHistory, node: string): TransactionEvent {
 }
 
 async function at(copy: MadeCopy, momentUs: number): Promise<Snapshot> {
-  return await snapshotAt(
-    { repository: copy, catalogue: new SnapshotCatalogue(copy), matchers: [sameGidMatcher] },
-    momentUs,
-  );
+  return await snapshotAt({ repository: copy, catalogue: new SnapshotCatalogue(copy), match: ['same'] }, momentUs);
 }
 
 /** The snapshot that a collect would have declared: computed, with the clocks that were read after it. */

@@ -25,6 +25,7 @@ const snapshot: Snapshot = {
       originates: ['0', '17'],
     },
   ],
+  match: ['citus', { pattern: '^(?<transaction>.+)$' }],
   inDoubt: [
     {
       node: 'shard1',
