@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './rare-heap-search.ts';
 import { loadConfig } from '../shared/config/load-config.ts';
 import { exitWithError, parseProcessOptions } from '../shared/lifecycle/process-options.ts';
 import { runProcess } from '../shared/lifecycle/run-process.ts';

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { BYTE_WORKER_LIMITS } from '../../shared/compression/byte-worker-limits.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { PartResult, ReadJob, ReadPart, ReadReply, ReadTimes, ReadWorkerData } from './read-job.ts';
@@ -35,7 +36,10 @@ export class FrameReader {
   constructor({ workers, ...workerData }: FrameReaderOptions) {
     assert(workers >= 1, 'a base backup has a worker');
     for (let count = 0; count < workers; count++) {
-      const thread = new Worker(new URL('./read-worker.js', import.meta.url), { workerData });
+      const thread = new Worker(new URL('./read-worker.js', import.meta.url), {
+        workerData,
+        resourceLimits: BYTE_WORKER_LIMITS,
+      });
       thread.on('message', (reply: ReadReply) => this.#take(reply));
       thread.on('error', (error) => this.#fail(`a reading thread failed: ${error.message}`, error));
       thread.on('exit', (status) => this.#fail(`a reading thread ended with status ${status}`));

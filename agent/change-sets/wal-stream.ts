@@ -1,6 +1,5 @@
-import type { Zstd } from '../../shared/compression/zstd.ts';
 import { storeFrame } from '../../shared/compression/stored-frame.ts';
-import type { ZstdPool } from '../../shared/compression/zstd-pool.ts';
+import type { FrameSpace, ZstdPool } from '../../shared/compression/zstd-pool.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
@@ -20,20 +19,22 @@ import {
   readTimelineHistories,
   type TimelineHistoryFile,
 } from '../wal-receiver/timeline-histories.ts';
-import { WalBuffer } from '../wal-receiver/wal-buffer.ts';
+import { WalBuffer, type WalRun } from '../wal-receiver/wal-buffer.ts';
 import { BoundedQueue } from './bounded-queue.ts';
-import { ChangeSetCutter } from './change-set-cutter.ts';
+import { ChangeSetCutter, type CutRun } from './change-set-cutter.ts';
 import { compressionLevel, type CompressionLevels } from './compression-level.ts';
 import { FlushPosition } from './flush-position.ts';
+import { imageMissed, type PageImageZstd } from './page-image-zstd.ts';
 import { readPreparedTransactions } from './prepared-transactions.ts';
 
 export interface WalStreamSettings {
   readonly postgres: PostgresSettings;
   readonly sql: SqlClient;
   readonly slot: string;
+  /** With slots that nobody else uses. */
   readonly pool: ZstdPool;
-  /** For page images in WAL, in this thread: few are looked at. */
-  readonly zstd: Pick<Zstd, 'decompress'>;
+  /** In this thread: few are looked at. */
+  readonly pageImages: PageImageZstd;
   readonly levels: CompressionLevels;
   readonly coalesceMs: number;
   /** The name of the connection, as a standby too. */
@@ -55,6 +56,15 @@ export interface WalStreamRequest {
 
 /** Up to this a run that a commit waits for is stored as it is; the leader compresses it when its segment is finished. */
 const STORED_BYTES_MAX = 16 * 1024;
+/** A run of WAL in a slot of the pool; the slot is free again when the run is released. */
+interface QueuedRun {
+  /** Null if the change set needs it no more. */
+  readonly run: WalRun | null;
+  readonly compressed: ChangeSet | Promise<ChangeSet>;
+}
+
+/** Half of what a frame may hold: it compresses hardly worse, and everything on its way takes half the memory. */
+const RUN_BYTES_MAX = 512 * 1024;
 const STATUS_INTERVAL_MS = 1_000;
 /** The walsender of an earlier connection ends when it notices; until then it holds the slot. */
 const SLOT_WAIT_MS = 15_000;
@@ -87,7 +97,10 @@ export class WalStream {
   readonly #cutter: ChangeSetCutter;
   readonly #flush: FlushPosition;
   readonly #buffer: WalBuffer;
-  readonly #queue: BoundedQueue<{ readonly compressed: ChangeSet | Promise<ChangeSet> }>;
+  readonly #queue: BoundedQueue<QueuedRun>;
+  /** The pool's slots that WAL is received into and compressed in, by their memory. */
+  readonly #spaces = new Map<ArrayBufferLike, FrameSpace>();
+  readonly #compressing = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #tasks: Promise<void>[] = [];
   #serverEndLsn: Lsn;
@@ -117,8 +130,13 @@ export class WalStream {
     this.#queue = new BoundedQueue(pool.capacity);
     this.#buffer = new WalBuffer({
       startLsn: streamFromLsn,
-      // In the pool or waiting for it, then: one that fills, one spare, and two that are ready.
-      buffers: pool.capacity + 4,
+      runBytesMax: RUN_BYTES_MAX,
+      buffers: pool.slots,
+      makeBuffer: () => {
+        const space = pool.lend();
+        this.#spaces.set(space.content.buffer, space);
+        return space.content;
+      },
       coalesceMs,
       // Somebody waits: for the next piece while nothing else of it is on its way.
       ...(settings.synchronous ? { isIdle: () => this.#flush.acknowledgedLsn >= this.#takenLsn } : {}),
@@ -135,6 +153,7 @@ export class WalStream {
    */
   static async open(settings: WalStreamSettings, request: WalStreamRequest): Promise<WalStream> {
     const restartLsn = await ensureSlot(settings.sql, settings.slot);
+    await settings.pageImages.prepare(settings.sql);
     const first = request.fromLsn === NO_LSN;
     const connection = await ReplicationConnection.open(settings.postgres, settings.applicationName, settings.clock);
     try {
@@ -163,7 +182,7 @@ export class WalStream {
         startLsn: parseFromLsn,
         atRecord,
         majorVersion: identity.majorVersion,
-        zstd: (frame, contentBytes) => settings.zstd.decompress(frame, contentBytes),
+        zstd: (frame, contentBytes) => settings.pageImages.decompress(frame, contentBytes),
         changedBlocks,
       });
       const cutter = new ChangeSetCutter({
@@ -188,16 +207,21 @@ export class WalStream {
   }
 
   /**
-   * The change sets, in order, without a gap; ends when the timeline ends. To be iterated once.
+   * The change sets, in order, without a gap; ends when the timeline ends. To be iterated once. A change set's frame is valid until the next
+   * one is asked for.
    * @throws TidemarkError TM-WAL-003, TM-WAL-007, TM-WAL-002, TM-PG-001, TM-PG-005
    */
   async *changeSets(): AsyncIterable<ChangeSet> {
     while (true) {
       const next = await this.#queue.take();
       if (next === null) return;
-      const changeSet = await next.compressed;
-      this.#flush.sent(changeSet);
-      yield changeSet;
+      try {
+        const changeSet = await next.compressed;
+        this.#flush.sent(changeSet);
+        yield changeSet;
+      } finally {
+        if (next.run !== null) this.#buffer.release(next.run);
+      }
     }
   }
 
@@ -251,6 +275,9 @@ export class WalStream {
     this.#buffer.end();
     await this.#connection.close();
     await Promise.all(this.#tasks);
+    await Promise.allSettled(this.#compressing);
+    for (const space of this.#spaces.values()) space.giveBack();
+    this.#spaces.clear();
   }
 
   async #receive(request: WalStreamRequest, startLsn: Lsn): Promise<void> {
@@ -305,36 +332,43 @@ export class WalStream {
   }
 
   async #compress(): Promise<void> {
-    const { pool, levels, synchronous } = this.#settings;
+    const { synchronous } = this.#settings;
     try {
       while (await this.#queue.room()) {
         const run = await this.#buffer.take();
         if (run === null) break;
         this.#takenLsn = run.endLsn;
         const cut = this.#cutter.cut(run);
+        // Nothing may go out that was parsed with less than it takes.
+        if (this.#settings.pageImages.missed) throw imageMissed();
         if (cut === null) {
           this.#buffer.release(run);
           continue;
         }
-        const { content, ...changeSet } = cut;
-        if (synchronous && content.byteLength <= STORED_BYTES_MAX) {
+        if (synchronous && cut.content.byteLength <= STORED_BYTES_MAX) {
+          const { content, ...changeSet } = cut;
           const stored: ChangeSet = { ...changeSet, ...storeFrame(content) };
           this.#buffer.release(run);
-          this.#queue.put({ compressed: stored });
+          this.#queue.put({ run: null, compressed: stored });
           continue;
         }
-        const compressed = pool
-          .compress(content, compressionLevel(levels, cut.endLsn, this.#serverEndLsn))
-          .then((frame): ChangeSet => ({ ...changeSet, ...frame }))
-          .finally(() => this.#buffer.release(run));
+        const compressed = this.#compressRun(cut);
+        this.#compressing.add(compressed);
         // Whoever takes it from the queue sees the failure; until then it is nobody's.
-        compressed.catch(() => undefined);
-        this.#queue.put({ compressed });
+        void compressed.catch(() => undefined).then(() => this.#compressing.delete(compressed));
+        this.#queue.put({ run, compressed });
       }
       this.#queue.end();
     } catch (error) {
       this.#queue.fail(error);
     }
+  }
+
+  async #compressRun({ content, ...changeSet }: CutRun): Promise<ChangeSet> {
+    const space = this.#spaces.get(content.buffer);
+    assert(space !== undefined, 'runs lie in slots of the pool');
+    const level = compressionLevel(this.#settings.levels, changeSet.endLsn, this.#serverEndLsn);
+    return { ...changeSet, ...(await space.compress(content, level)) };
   }
 
   /** On a timer of its own, so that PostgreSQL keeps the connection while the socket is paused. */
@@ -351,6 +385,11 @@ export class WalStream {
     const { flushLsn } = this.#flush;
     this.#connection.sendStatus(this.#settings.synchronous ? flushLsn : this.#buffer.endLsn, flushLsn);
   }
+}
+
+/** Slots of a pool for one stream: two for each thread, then one that is being sent, one that fills, one spare and one that is ready. */
+export function slotsForStream(workers: number): number {
+  return workers * 2 + 4;
 }
 
 function checkPositions(request: WalStreamRequest, fromLsn: Lsn): void {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { BYTE_WORKER_LIMITS } from '../../shared/compression/byte-worker-limits.ts';
 import { assert } from '../../shared/errors/assert.ts';
 import type { ErrorCode } from '../../shared/errors/codes.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
@@ -35,7 +36,9 @@ export class FrameWriter {
   constructor(workers: number) {
     assert(workers >= 1, 'a restore has a worker');
     for (let count = 0; count < workers; count++) {
-      const thread = new Worker(new URL('./write-worker.js', import.meta.url));
+      const thread = new Worker(new URL('./write-worker.js', import.meta.url), {
+        resourceLimits: BYTE_WORKER_LIMITS,
+      });
       thread.on('message', (reply: WriteReply) => this.#take(reply));
       thread.on('error', (error) => this.#fail(new TidemarkError('TM-INTERNAL-001', error.message, { cause: error })));
       thread.on('exit', (status) =>

@@ -151,7 +151,8 @@ export class AgentService {
           histories: [...stream.histories],
         },
       });
-      const sending = run(this.#sendChangeSets(stream, send, ended));
+      const sendThrough = (message: PullWalResponse): Promise<void> => duplex.sendThrough(message, stop);
+      const sending = run(this.#sendChangeSets(stream, send, sendThrough, ended));
       const parts = [
         sending,
         run(this.#sendHeartbeats(stream, send, stop)),
@@ -170,10 +171,13 @@ export class AgentService {
   async #sendChangeSets(
     stream: WalStream,
     send: (message: PullWalResponse) => Promise<void>,
+    sendThrough: (message: PullWalResponse) => Promise<void>,
     ended: AbortController,
   ): Promise<void> {
     for await (const changeSet of stream.changeSets()) {
-      await send({ changeSet: changeSetToMessage(changeSet) });
+      // A frame in a slot of the pool is overwritten when the next change set is asked for.
+      const isLent = changeSet.frame.buffer instanceof SharedArrayBuffer;
+      await (isLent ? sendThrough : send)({ changeSet: changeSetToMessage(changeSet) });
       this.#settings.observer.sent(changeSet);
     }
     const { next } = stream;

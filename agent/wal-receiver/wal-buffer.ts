@@ -14,8 +14,12 @@ export interface WalRun {
 export interface WalBufferOptions {
   /** Position of the first byte that will be appended. */
   readonly startLsn: Lsn;
-  /** Buffers of 1 MiB; at least 3. All the memory that is ever used. */
+  /** A power of two, at most 1 MiB. */
+  readonly runBytesMax: number;
+  /** At least 3. All the memory that is ever used. */
   readonly buffers: number;
+  /** Makes one of them, of at least `runBytesMax`; no two may lie in one ArrayBuffer. */
+  readonly makeBuffer: () => Buffer;
   /** A run that is not full is given out no sooner than this after the one before. */
   readonly coalesceMs: number;
   /** Whether nothing that was taken is still on its way: then a run is given out at once, as long as the server has no more. */
@@ -36,7 +40,7 @@ interface FillingRun {
 
 /**
  * Stands between the socket, which is not to be kept waiting, and the compression. Bytes are copied in once; a run never crosses a
- * multiple of 1 MiB, and so never a segment's boundary. What is appended is what is taken, in order, nothing left out.
+ * multiple of `runBytesMax`, and so never a segment's boundary. What is appended is what is taken, in order, nothing left out.
  */
 export class WalBuffer {
   readonly #options: WalBufferOptions;
@@ -54,6 +58,7 @@ export class WalBuffer {
   #wake: () => void = () => undefined;
 
   constructor(options: WalBufferOptions) {
+    assert(options.runBytesMax <= FRAME_CONTENT_BYTES_MAX, 'a run fits into a frame');
     assert(options.buffers >= 3, 'one buffer fills, one is spare, one is worked on');
     this.#options = options;
     this.#endLsn = options.startLsn;
@@ -81,7 +86,7 @@ export class WalBuffer {
     this.#serverEndLsn = serverEndLsn;
     for (let done = 0; done < bytes.byteLength;) {
       const run = (this.#filling ??= this.#startRun());
-      const roomBytes = roomAfter(run.startLsn) - run.usedBytes;
+      const roomBytes = this.#roomAfter(run.startLsn) - run.usedBytes;
       const part = bytes.subarray(done, done + roomBytes);
       run.buffer.set(part, run.usedBytes);
       run.usedBytes += part.byteLength;
@@ -183,7 +188,9 @@ export class WalBuffer {
   #makeBuffer(): Buffer {
     assert(this.#made < this.#options.buffers, 'the socket is paused before the last buffer is used');
     this.#made += 1;
-    return Buffer.allocUnsafeSlow(FRAME_CONTENT_BYTES_MAX);
+    const buffer = this.#options.makeBuffer();
+    assert(buffer.length >= this.#options.runBytesMax, 'a buffer holds a whole run');
+    return buffer;
   }
 
   #finishRun(run: FillingRun): void {
@@ -200,8 +207,9 @@ export class WalBuffer {
   #spareBuffers(): number {
     return this.#options.buffers - this.#made + this.#free.length;
   }
-}
 
-function roomAfter(startLsn: Lsn): number {
-  return FRAME_CONTENT_BYTES_MAX - Number(startLsn % BigInt(FRAME_CONTENT_BYTES_MAX));
+  #roomAfter(startLsn: Lsn): number {
+    const { runBytesMax } = this.#options;
+    return runBytesMax - Number(startLsn % BigInt(runBytesMax));
+  }
 }

@@ -3,14 +3,13 @@ import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { NO_LSN } from '../../shared/postgres/lsn.ts';
 import { missingFrom, type LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { CoordinatorInfo } from '../coordination/coordination.ts';
-import { BoundedIntake } from '../journal/bounded-intake.ts';
+import { BoundedIntake, IN_FLIGHT_BYTES_MAX } from '../journal/bounded-intake.ts';
 import type { WalStore } from '../journal/wal-store.ts';
 import { followWal, type PeerPosition } from './peer-client.ts';
 import type { Peers } from './peers.ts';
 
 /** A peer that gives nothing for this long is given up for now. */
 const SILENCE_MAX_MS = 10_000;
-const IN_FLIGHT_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface FetchWalOptions {
   readonly dataCenter: string;

@@ -6,7 +6,7 @@ import type { Logger } from '../../shared/observability/logger.ts';
 import { NO_LSN, maxLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { Coordination, LeaderInfo } from '../coordination/coordination.ts';
-import { BoundedIntake } from '../journal/bounded-intake.ts';
+import { BoundedIntake, IN_FLIGHT_BYTES_MAX } from '../journal/bounded-intake.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
 import type { TermStore } from '../term-store/term-store.ts';
@@ -149,7 +149,7 @@ export class Follower implements Service {
   }
 
   async #pull(leader: LeaderInfo, position: PeerPosition, signal: AbortSignal): Promise<void> {
-    const { store, peers, coordinatorId, dataCenter, inFlightBytesMax = 32 * 1024 * 1024 } = this.#options;
+    const { store, peers, coordinatorId, dataCenter, inFlightBytesMax = IN_FLIGHT_BYTES_MAX } = this.#options;
     const { stream } = position;
     const id = streamId(stream);
     const call = new AbortController();

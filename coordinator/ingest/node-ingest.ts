@@ -11,6 +11,7 @@ import { pullFromAgent } from './agent-session.ts';
 import { LagMeter } from './lag-meter.ts';
 import { LostWal } from './lost-wal.ts';
 import type { WalIngestOptions } from './wal-ingest.ts';
+import { IN_FLIGHT_BYTES_MAX } from '../journal/bounded-intake.ts';
 import type { PeerCatchUp } from './peer-catch-up.ts';
 
 const RETRY_MIN_MS = 200;
@@ -169,7 +170,7 @@ export class NodeIngest {
         store,
         repository,
         tracker,
-        inFlightBytesMax: inFlightBytesMax ?? 32 * 1024 * 1024,
+        inFlightBytesMax: inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX,
         onHeard: (serverWalEndLsn) => {
           this.#stands('streaming', '');
           this.#lastHeardAtMs = clock.nowMs();

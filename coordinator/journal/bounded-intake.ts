@@ -3,6 +3,12 @@ import type { ChangeSet, WalStreamKey } from '../../shared/wal/change-set.ts';
 import { Wakeup } from './wakeup.ts';
 import type { WalStore } from './wal-store.ts';
 
+/**
+ * Of frames of one stream that may wait to become durable: enough for several syncs of a slow disk, and so little that most of them are gone
+ * before V8 takes them for long-lived, which makes it search its whole heap again and again.
+ */
+export const IN_FLIGHT_BYTES_MAX = 12 * 1024 * 1024;
+
 interface IntakeOptions {
   readonly store: WalStore;
   readonly stream: WalStreamKey;

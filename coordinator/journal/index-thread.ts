@@ -37,7 +37,9 @@ export class IndexThread implements SegmentIndexer {
   }
 
   #start(): Worker {
-    const thread = new Worker(new URL('./index-worker.js', import.meta.url));
+    const thread = new Worker(new URL('./index-worker.js', import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     thread.on('message', (reply: IndexReply) => this.#settle(reply));
     thread.on('error', (error) => this.#ended(thread, `failed: ${error.message}`));
     thread.on('exit', (status) => this.#ended(thread, `ended with status ${status}`));

@@ -19,10 +19,10 @@ import { streamId, type WalPosition } from './wal-positions.ts';
 import type { JournalFileEntry, StreamContext } from './wal-store.ts';
 
 /** One group of entries is written and synced at a time; it takes what has gathered meanwhile, up to this. */
-const GROUP_BYTES_MAX = 16 * 1024 * 1024;
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 /** More buffers than this are copied into one before they are written. */
 const WRITE_BUFFERS_MAX = 64;
-const TAIL_BYTES_MAX = 8 * 1024 * 1024;
+const TAIL_BYTES_MAX = 4 * 1024 * 1024;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 5_000;
 

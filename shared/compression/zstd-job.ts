@@ -10,6 +10,8 @@ export interface ZstdJob {
   readonly slot: number;
   /** zstd's level; 0 for decompress. */
   readonly level: number;
+  /** Where the content begins in its part of the slot; 0 for decompress. */
+  readonly inputOffsetBytes: number;
   /** Of the input: content for compress, frame for decompress. */
   readonly inputBytes: number;
   /** Of the output that is expected: for decompress the content's length, else 0. */

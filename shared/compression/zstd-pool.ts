@@ -3,14 +3,12 @@ import { assert } from '../errors/assert.ts';
 import type { ErrorCode } from '../errors/codes.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { FRAME_CONTENT_BYTES_MAX } from '../wal/change-set.ts';
+import { BYTE_WORKER_LIMITS } from './byte-worker-limits.ts';
 import { frameBytesMax } from './zstd-frame.ts';
 import type { ZstdJob, ZstdReply, ZstdWorkerData } from './zstd-job.ts';
 
 /** One job is worked on, one waits at the worker's door. */
-const SLOTS_PER_WORKER = 2;
-
-/** A V8 heap of its own for each worker, kept small: it handles only messages, its bytes lie in the slots and in WebAssembly. */
-const WORKER_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 1, stackSizeMb: 2 } as const;
+const JOBS_PER_WORKER = 2;
 
 export interface ZstdPoolOptions {
   /** Threads. */
@@ -19,6 +17,8 @@ export interface ZstdPoolOptions {
   readonly level: number;
   /** Callers that may wait for a free slot; one more is a defect in the caller. */
   readonly waitingMax?: number;
+  /** Of 2 MiB each. Left out: two for each worker; more where some are lent. */
+  readonly slots?: number;
 }
 
 export interface CompressedFrame {
@@ -28,9 +28,22 @@ export interface CompressedFrame {
   readonly frameCrc32: number;
 }
 
+/** A slot that is lent: room for a content that is compressed where it lies. */
+export interface FrameSpace {
+  /** 1 MiB. */
+  readonly content: Buffer;
+  /**
+   * Like `ZstdPool.compress`, of a part of `content`, and without a copy: the frame is valid until the next call, or until the slot is
+   * given back. One call at a time.
+   */
+  compress(part: Uint8Array, level: number): Promise<CompressedFrame>;
+  /** After the last call has settled. */
+  giveBack(): void;
+}
+
 interface Slot {
-  readonly worker: PoolWorker;
   readonly index: number;
+  readonly buffer: SharedArrayBuffer;
   readonly content: Uint8Array;
   readonly frame: Uint8Array;
   finish: ((reply: Extract<ZstdReply, { kind: 'done' }>) => void) | null;
@@ -40,18 +53,20 @@ interface Slot {
 /** A thread takes about 17 MiB, so it is started when there is work for it. */
 interface PoolWorker {
   thread: Worker | null;
-  readonly buffers: readonly SharedArrayBuffer[];
-  readonly slots: readonly Slot[];
+  /** Jobs that it has and has not answered. */
+  jobs: number;
 }
 
 /**
- * Compresses and decompresses in worker threads. Its memory is fixed when it is made: each worker has two slots of shared memory, and a
- * call copies its bytes into a free slot or waits for one. So the caller's buffer is its own again when the call settles, nothing is
- * allocated but the result, and a slow pool makes its callers wait instead of queueing their bytes.
+ * Compresses and decompresses in worker threads. Its memory is fixed when it is made: slots of memory that all threads see. A call copies
+ * its bytes into a free slot or waits for one. So the caller's buffer is its own again when the call settles, nothing is
+ * allocated but the result, and a slow pool makes its callers wait instead of queueing their bytes. Who borrows slots has nothing copied
+ * or allocated at all.
  */
 export class ZstdPool {
-  readonly #workers: PoolWorker[] = [];
-  readonly #free: Slot[] = [];
+  readonly #workers: readonly PoolWorker[];
+  readonly #slots: readonly Slot[];
+  readonly #free: Slot[];
   readonly #waiting: { resolve(slot: Slot): void; reject(error: Error): void }[] = [];
   readonly #waitingMax: number;
   readonly #level: number;
@@ -61,13 +76,41 @@ export class ZstdPool {
     assert(options.workers >= 1, 'a pool has a worker');
     this.#waitingMax = options.waitingMax ?? 1024;
     this.#level = options.level;
-    for (let count = 0; count < options.workers; count++) this.#workers.push(makeWorker());
-    this.#free.push(...this.#workers.flatMap((worker) => worker.slots));
+    this.#workers = Array.from({ length: options.workers }, () => ({ thread: null, jobs: 0 }));
+    this.#slots = Array.from({ length: options.slots ?? this.capacity }, (_, index) => makeSlot(index));
+    this.#free = [...this.#slots];
   }
 
   /** Calls that can be worked on without waiting for another one. */
   get capacity(): number {
-    return this.#workers.length * SLOTS_PER_WORKER;
+    return this.#workers.length * JOBS_PER_WORKER;
+  }
+
+  get slots(): number {
+    return this.#slots.length;
+  }
+
+  /** Borrows a slot that is free. */
+  lend(): FrameSpace {
+    const slot = this.#free.pop();
+    assert(slot !== undefined, 'no more is lent than the pool was made for');
+    return {
+      content: Buffer.from(slot.buffer, 0, FRAME_CONTENT_BYTES_MAX),
+      compress: async (part, level) => {
+        assert(part.buffer === slot.buffer && part.byteOffset < FRAME_CONTENT_BYTES_MAX, 'a content lies in its slot');
+        const done = await this.#work(slot, {
+          kind: 'compress',
+          slot: slot.index,
+          level,
+          inputOffsetBytes: part.byteOffset,
+          inputBytes: part.byteLength,
+          outputBytes: 0,
+        });
+        const frame = Buffer.from(slot.buffer, FRAME_CONTENT_BYTES_MAX, done.outputBytes);
+        return { frame, contentSha256: Buffer.from(done.contentSha256), frameCrc32: done.frameCrc32 };
+      },
+      giveBack: () => this.#giveSlot(slot),
+    };
   }
 
   /**
@@ -85,6 +128,7 @@ export class ZstdPool {
         kind: 'compress',
         slot: slot.index,
         level,
+        inputOffsetBytes: 0,
         inputBytes: content.byteLength,
         outputBytes: 0,
       });
@@ -117,6 +161,7 @@ export class ZstdPool {
         kind: 'decompress',
         slot: slot.index,
         level: 0,
+        inputOffsetBytes: 0,
         inputBytes: frame.byteLength,
         outputBytes: contentBytes,
       });
@@ -132,16 +177,16 @@ export class ZstdPool {
     await Promise.all(this.#workers.map(async (worker) => worker.thread?.terminate()));
   }
 
-  #startThread(worker: PoolWorker): Worker {
+  #startThread(): Worker {
     const workerData: ZstdWorkerData = {
-      slots: worker.buffers,
+      slots: this.#slots.map(({ buffer }) => buffer),
       contentBytesMax: FRAME_CONTENT_BYTES_MAX,
     };
     const thread = new Worker(new URL('./zstd-worker.js', import.meta.url), {
       workerData,
-      resourceLimits: WORKER_LIMITS,
+      resourceLimits: BYTE_WORKER_LIMITS,
     });
-    thread.on('message', (reply: ZstdReply) => settle(worker.slots, reply));
+    thread.on('message', (reply: ZstdReply) => settle(this.#slots, reply));
     thread.on('error', (error) => {
       this.#fail(
         new TidemarkError('TM-INTERNAL-001', `a compression thread failed: ${error.message}`, { cause: error }),
@@ -155,20 +200,16 @@ export class ZstdPool {
 
   async #takeSlot(): Promise<Slot> {
     if (this.#failure !== null) throw this.#failure;
-    const slot = this.#takeFreeSlot();
-    if (slot !== null) return slot;
+    const slot = this.#free.pop();
+    if (slot !== undefined) return slot;
     assert(this.#waiting.length < this.#waitingMax, 'callers of the compression pool wait for its results');
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** An idle thread that runs, else one that is not started yet, else one that is busy: light work stays with one thread. */
-  #takeFreeSlot(): Slot | null {
-    const cost = ({ worker }: Slot): number =>
-      (worker.slots.every((slot) => this.#free.includes(slot)) ? 0 : 2) + (worker.thread === null ? 1 : 0);
-    const [best] = this.#free.toSorted((a, b) => cost(a) - cost(b));
-    if (best === undefined) return null;
-    this.#free.splice(this.#free.indexOf(best), 1);
-    return best;
+  /** An idle thread that runs, else one that is not started yet, else the one that has least to do: light work stays with one thread. */
+  #chooseWorker(): PoolWorker {
+    const cost = ({ thread, jobs }: PoolWorker): number => 2 * jobs + (thread === null ? 1 : 0);
+    return this.#workers.reduce((best, worker) => (cost(worker) < cost(best) ? worker : best));
   }
 
   #giveSlot(slot: Slot): void {
@@ -179,7 +220,9 @@ export class ZstdPool {
 
   async #work(slot: Slot, job: ZstdJob): Promise<Extract<ZstdReply, { kind: 'done' }>> {
     if (this.#failure !== null) throw this.#failure;
-    const thread = (slot.worker.thread ??= this.#startThread(slot.worker));
+    const worker = this.#chooseWorker();
+    const thread = (worker.thread ??= this.#startThread());
+    worker.jobs += 1;
     // A call that waits for a thread keeps the process alive, an idle thread does not.
     thread.ref();
     try {
@@ -191,43 +234,34 @@ export class ZstdPool {
     } finally {
       slot.finish = null;
       slot.fail = null;
-      if (slot.worker.slots.every((other) => other.finish === null)) thread.unref();
+      worker.jobs -= 1;
+      if (worker.jobs === 0) thread.unref();
     }
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const caller of this.#waiting.splice(0)) caller.reject(this.#failure);
-    for (const worker of this.#workers) {
-      for (const slot of worker.slots) slot.fail?.(this.#failure);
-    }
+    for (const slot of this.#slots) slot.fail?.(this.#failure);
   }
 }
 
-function makeWorker(): PoolWorker {
-  const buffers = Array.from(
-    { length: SLOTS_PER_WORKER },
-    () => new SharedArrayBuffer(FRAME_CONTENT_BYTES_MAX + frameBytesMax(FRAME_CONTENT_BYTES_MAX)),
-  );
-  const slots: Slot[] = [];
-  const worker: PoolWorker = { thread: null, buffers, slots };
-  for (const [index, buffer] of buffers.entries()) {
-    slots.push({
-      worker,
-      index,
-      content: new Uint8Array(buffer, 0, FRAME_CONTENT_BYTES_MAX),
-      frame: new Uint8Array(buffer, FRAME_CONTENT_BYTES_MAX),
-      finish: null,
-      fail: null,
-    });
-  }
-  return worker;
+function makeSlot(index: number): Slot {
+  const buffer = new SharedArrayBuffer(FRAME_CONTENT_BYTES_MAX + frameBytesMax(FRAME_CONTENT_BYTES_MAX));
+  return {
+    index,
+    buffer,
+    content: new Uint8Array(buffer, 0, FRAME_CONTENT_BYTES_MAX),
+    frame: new Uint8Array(buffer, FRAME_CONTENT_BYTES_MAX),
+    finish: null,
+    fail: null,
+  };
 }
 
 function settle(slots: readonly Slot[], reply: ZstdReply): void {
   if (reply.kind === 'ready') return;
   const slot = slots[reply.slot];
-  assert(slot !== undefined, 'a reply names a slot of its worker');
+  assert(slot !== undefined, 'a reply names a slot of its pool');
   if (reply.kind === 'done') slot.finish?.(reply);
   else slot.fail?.(new TidemarkError(reply.code as ErrorCode, reply.message));
 }

@@ -19,9 +19,9 @@ const reply = (message: ZstdReply): void => port.postMessage(message);
 function work(job: ZstdJob): ZstdReply {
   const content = contents[job.slot];
   const frame = frames[job.slot];
-  assert(content !== undefined && frame !== undefined, 'a job names a slot of this worker');
+  assert(content !== undefined && frame !== undefined, 'a job names a slot of its pool');
   if (job.kind === 'compress') {
-    const input = content.subarray(0, job.inputBytes);
+    const input = content.subarray(job.inputOffsetBytes, job.inputOffsetBytes + job.inputBytes);
     const outputBytes = zstd.compressInto(input, job.level, frame);
     const output = frame.subarray(0, outputBytes);
     const frameCrc32 = crc32(output);

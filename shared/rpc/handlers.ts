@@ -55,6 +55,8 @@ export interface Duplex<Q, R> extends CallContext {
    * @throws TidemarkError TM-RPC-001 if the caller went away; the signal's reason
    */
   readonly send: (message: R, signal?: AbortSignal) => Promise<void>;
+  /** Like `send`, but resolves when the memory that the message refers to can be used again. */
+  readonly sendThrough: (message: R, signal?: AbortSignal) => Promise<void>;
 }
 
 /** Makes a two-way method of a function; the call ends when its promise settles. */
@@ -68,6 +70,7 @@ export function duplexHandler<Q, R>(
         ...context,
         requests: readStream<Q>(call, { address: context.peer }),
         send: (message, signal = context.signal) => writeMessage(call, message, signal),
+        sendThrough: (message, signal = context.signal) => writeMessage(call, message, signal, 0),
       }),
     );
   };

@@ -6,6 +6,7 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
 import { checkListen } from '../config/check-serving.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { RECEIVE_BYTES_MAX } from './channel.ts';
+import { withFramesInReusedSpace } from './frame-serializer.ts';
 import { packageDefinition } from './proto.ts';
 import { serverCredentials, type TlsFiles } from './tls.ts';
 
@@ -56,7 +57,7 @@ export class RpcServer {
 
   /** Adds a service, for example `addService(protocol.Agent.service, handlers)`. Before `listen`. */
   addService(definition: grpc.ServiceDefinition, implementation: grpc.UntypedServiceImplementation): void {
-    this.#server.addService(definition, implementation);
+    this.#server.addService(withFramesInReusedSpace(definition), implementation);
     const [method] = Object.values(definition);
     const name = method?.path.split('/')[1];
     if (name !== undefined) {

@@ -214,9 +214,15 @@ export type WritableCall<T> = Writable & { write(message: T, callback: (error?: 
 /**
  * Sends a message. Resolves at once while few messages wait, else when this one has been handed to the connection: so a slow
  * receiver slows the sender down.
+ * @param queuedMax left out: few; 0: resolves only when what the message refers to is not needed any more
  * @throws TidemarkError TM-RPC-001 if the call has ended; the signal's reason when it was aborted
  */
-export async function writeMessage<T>(call: WritableCall<T>, message: T, signal?: AbortSignal): Promise<void> {
+export async function writeMessage<T>(
+  call: WritableCall<T>,
+  message: T,
+  signal?: AbortSignal,
+  queuedMax = QUEUED_MESSAGES_MAX,
+): Promise<void> {
   signal?.throwIfAborted();
   if (call.writableEnded || call.destroyed) {
     throw new TidemarkError('TM-RPC-001', 'the call has ended');
@@ -244,7 +250,7 @@ export async function writeMessage<T>(call: WritableCall<T>, message: T, signal?
         resolve();
       }
     });
-    if (call.writableLength < QUEUED_MESSAGES_MAX) {
+    if (call.writableLength < queuedMax) {
       resolve();
       return;
     }

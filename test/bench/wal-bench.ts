@@ -1,6 +1,8 @@
 import { parseLsn } from '../../shared/postgres/lsn.ts';
+import { AgentProcess } from '../support/agent-process.ts';
 import { TidemarkCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { WalPuller } from '../support/wal-puller.ts';
 import { debianProgram } from '../support/debian-packages.ts';
 import { ChildProcess, describeExit } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -10,13 +12,30 @@ import { benchRow, formatRows, type BenchRow } from './bench-row.ts';
 import type { BenchSettings, Benchmark } from './benchmark.ts';
 import { ProcessMeter } from './process-meter.ts';
 
+const MIB = 1024 * 1024;
+const AGENT = 'agent';
+/** Beside a database at work, however fast its WAL is streamed. */
+const AGENT_RESIDENT_MIB_MAX = 128;
+
 export const walBenchmark: Benchmark = {
   name: 'wal',
   summary: 'catching up with WAL, beside pg_receivewal plain and with lz4',
   programs: ['etcd', 'pg_receivewal'],
   run: async (settings) => {
     const rows = await measureWal(settings);
-    return { text: formatRows(rows), rows };
+    const peaks = rows.flatMap(({ tool, processes }) =>
+      processes.flatMap(({ name, peakRssBytes }) => (name === AGENT ? [{ tool, mebibytes: peakRssBytes / MIB }] : [])),
+    );
+    const said = peaks.map(({ tool, mebibytes }) => `${mebibytes.toFixed(0)} (${tool})`).join(', ');
+    return {
+      text: `${formatRows(rows)}\nthe agent's resident memory: at most ${AGENT_RESIDENT_MIB_MAX} MiB is right, measured ${said}`,
+      rows,
+      failures: peaks
+        .filter(({ mebibytes }) => mebibytes > AGENT_RESIDENT_MIB_MAX)
+        .map(
+          ({ tool, mebibytes }) => `${tool}: the agent took ${mebibytes.toFixed(1)} MiB of ${AGENT_RESIDENT_MIB_MAX}`,
+        ),
+    };
   },
 };
 
@@ -28,7 +47,7 @@ async function measureWal({ bytes: walBytes, say }: BenchSettings): Promise<Benc
     settings: { wal_keep_size: '16GB', max_wal_size: '4GB', shared_buffers: '512MB', autovacuum: 'off' },
   });
   const slots = ['plain', 'lz4'] as const;
-  for (const slot of [...slots, 'tidemark'])
+  for (const slot of [...slots, 'alone', 'tidemark'])
     await server.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
   const startLsn = await server.value('SELECT restart_lsn::text FROM pg_replication_slots LIMIT 1');
   say(`making ${Math.round(walBytes / 1e6)} MB of WAL`);
@@ -45,9 +64,46 @@ async function measureWal({ bytes: walBytes, say }: BenchSettings): Promise<Benc
     say(`pg_receivewal, ${slot}`);
     rows.push(await receiveWal(server, slot, endLsn, bytes));
   }
+  say('tidemark, the agent alone');
+  rows.push(await agentAlone(server, endLsn, bytes));
   say('tidemark, two copies');
   rows.push(await tidemark(server, endLsn, bytes));
   return rows;
+}
+
+/** As fast as the agent gives: nobody stores what comes. */
+async function agentAlone(server: PostgresServer, endLsn: string, bytes: number): Promise<BenchRow> {
+  await using directory = TemporaryDirectory.create('alone');
+  const systemIdentifier = await server.value('SELECT system_identifier::text FROM pg_control_system()');
+  const node = 'bench';
+  await using agent = await AgentProcess.prepare(directory, { node, postgres: server, config: { slot: 'alone' } });
+  await agent.start();
+  const puller = new WalPuller(agent.address, { node, systemIdentifier, timeline: 1 });
+  puller.measureOnly = true;
+  const wanted = parseLsn(endLsn);
+  const arrived = new AbortController();
+  using meter = ProcessMeter.ofProcess(agent.pid);
+  const startedAt = performance.now();
+  try {
+    await puller.pull({
+      term: 1n,
+      signal: arrived.signal,
+      acknowledge: (changeSet) => {
+        if (changeSet.endLsn >= wanted) arrived.abort();
+        return true;
+      },
+    });
+  } catch (error) {
+    if (!arrived.signal.aborted) throw error;
+  }
+  return benchRow({
+    benchmark: 'wal',
+    tool: 'tidemark, agent alone',
+    bytes,
+    durationMs: performance.now() - startedAt,
+    storedBytes: puller.receivedFrameBytes,
+    processes: [{ name: AGENT, ...meter.usage() }],
+  });
 }
 
 async function tidemark(server: PostgresServer, endLsn: string, bytes: number): Promise<BenchRow> {
@@ -85,7 +141,7 @@ async function tidemark(server: PostgresServer, endLsn: string, bytes: number): 
       durationMs: performance.now() - startedAt,
       storedBytes: [leader, follower].reduce((sum, { repositoryPath }) => sum + directoryBytes(repositoryPath), 0),
       processes: processes.map(({ name }, number) => ({
-        name: number === 0 ? 'agent' : `${number === 1 ? 'leader' : 'follower'} (${name})`,
+        name: number === 0 ? AGENT : `${number === 1 ? 'leader' : 'follower'} (${name})`,
         ...(meters[number]?.usage() ?? { cpuSeconds: 0, peakRssBytes: 0 }),
       })),
     });

@@ -39,7 +39,9 @@ function bufferAt(
   const clock = new ManualClock();
   const buffer = new WalBuffer({
     startLsn,
+    runBytesMax: MIB,
     buffers: 4,
+    makeBuffer: () => Buffer.allocUnsafeSlow(MIB),
     coalesceMs: changes.coalesceMs ?? 20,
     clock,
     ...(changes.isIdle === undefined ? {} : { isIdle: changes.isIdle }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { ZstdPool } from '../../../shared/compression/zstd-pool.ts';
 import { zstdCli } from '../../support/zstd-cli.ts';
 
@@ -41,6 +42,33 @@ describe('ZstdPool', () => {
     await assert.rejects(pool.decompress(frame, 4999), damaged);
     await assert.rejects(pool.decompress(frame, 2 ** 31), damaged);
     assert.ok((await pool.decompress(frame, 5000)).equals(content));
+  });
+
+  it('compresses in slots that are lent, where the content lies, beside the others', async () => {
+    const lending = new ZstdPool({ workers: 1, level: 1, slots: 3 });
+    try {
+      const spaces = [lending.lend(), lending.lend()];
+      const content = randomBytes(300_000);
+      const results = spaces.map(async (space, index) => {
+        content.copy(space.content, 700 * index);
+        return await space.compress(space.content.subarray(700 * index, 700 * index + content.byteLength - index), 1);
+      });
+      const copied = await lending.compress(content);
+      for (const [index, result] of (await Promise.all(results)).entries()) {
+        const expected = content.subarray(0, content.byteLength - index);
+        assert.equal(result.frame.buffer, spaces[index]?.content.buffer);
+        assert.ok(zstdCli(['-d'], result.frame).equals(expected));
+        assert.ok(result.contentSha256.equals(createHash('sha256').update(expected).digest()));
+        assert.equal(result.frameCrc32, crc32(result.frame));
+      }
+      assert.ok(copied.frame.buffer !== spaces[0]?.content.buffer);
+      lending.lend();
+      assert.throws(() => lending.lend(), { code: 'TM-INTERNAL-001' });
+      spaces[0]?.giveBack();
+      lending.lend();
+    } finally {
+      await lending.close();
+    }
   });
 
   it('rejects what waits when it is closed', async () => {

@@ -6,6 +6,10 @@ import { duplexHandler, serverStreamHandler, unaryHandler, type CallContext } fr
 import { protocol } from '../../../../shared/rpc/proto.ts';
 import { RpcServer } from '../../../../shared/rpc/server.ts';
 import { callStream, callUnary, readStream, writeMessage } from '../../../../shared/rpc/streams.ts';
+import type {
+  PullWalResponse,
+  PullWalResponse__Output,
+} from '../../../../shared/rpc/generated/tidemark/v1/PullWalResponse.ts';
 import type { ReadObjectRequest__Output } from '../../../../shared/rpc/generated/tidemark/v1/ReadObjectRequest.ts';
 import type { ObjectChunk } from '../../../../shared/rpc/generated/tidemark/v1/ObjectChunk.ts';
 
@@ -191,6 +195,34 @@ describe('calls and streams', () => {
     }
     assert.deepEqual(seen, ['0!', '1!', '2!', '3!', '4!']);
     await assert.rejects(writeMessage(call, { stored: { path: 'late' } }), { code: 'TM-RPC-001' });
+  });
+
+  it('needs the memory of a frame no more when it was sent through, though it is written again at once', async () => {
+    const count = 40;
+    const agent = new RpcServer();
+    agent.addService(protocol.Agent.service, {
+      PullWal: duplexHandler<unknown, PullWalResponse>(async ({ sendThrough }) => {
+        const frame = Buffer.alloc(600_000);
+        for (let number = 0; number < count; number++) {
+          frame.fill(number);
+          await sendThrough({ changeSet: { timeline: number, frame } });
+        }
+      }),
+    });
+    const toAgent = openChannel(await agent.listen('127.0.0.1:0'));
+    try {
+      const call = toAgent.agent.PullWal();
+      let received = 0;
+      for await (const { changeSet } of readStream<PullWalResponse__Output>(call)) {
+        assert.equal(changeSet?.timeline, received);
+        assert.ok(changeSet.frame.equals(Buffer.alloc(600_000, received)), `frame ${received}`);
+        received += 1;
+      }
+      assert.equal(received, count);
+    } finally {
+      toAgent.close();
+      await agent.stop();
+    }
   });
 
   it('gives the error of a two-way call whose last messages were still to be written', async () => {
