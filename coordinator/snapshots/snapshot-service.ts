@@ -4,7 +4,7 @@ import type { MatcherChoice } from '../../shared/cuts/choose-matchers.ts';
 import { computeCut, type Cut } from '../../shared/cuts/cut.ts';
 import type { TransactionProblems } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
-import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
+import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import { snapshotPath } from '../../shared/repository/layout.ts';
 import type { Repository } from '../../shared/repository/repository.ts';
@@ -14,7 +14,6 @@ import {
   type BrokenTransaction,
   type Snapshot,
   type SnapshotClass,
-  type SnapshotNode,
 } from '../../shared/repository/snapshot-manifest.ts';
 import { formatTimestamp, timestampMs, type HybridTimestamp } from '../../shared/timestamp/hybrid-timestamp.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
@@ -39,6 +38,7 @@ import { SnapshotRequests, type SharedRequests } from './snapshot-requests.ts';
 import { findStartingPoint } from './starting-point.ts';
 import { findUndecided } from './undecided.ts';
 import { TransactionWatch } from './transaction-watch.ts';
+import { waitForCollected, waitForDurable } from './wait-for-wal.ts';
 import { WalTracker } from './wal-tracker.ts';
 
 /** The name under which the leader records the last snapshot; writing it proves the right to declare. */
@@ -390,7 +390,7 @@ export class SnapshotService implements LeaderDuty {
     if (cut === null) return null;
     const nodes = snapshotNodes(tracker, cut, (_, { limitLsn }) => ({ sampledLsn: limitLsn, sampled: false }));
     const deadline = this.#deadline(term);
-    await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
+    await Promise.all(nodes.map((node) => waitForDurable(node, this.#waiting(term, deadline))));
     return { cut, nodes, class: { kind: 'causal' }, afterLoss: true };
   }
 
@@ -402,7 +402,10 @@ export class SnapshotService implements LeaderDuty {
       return stream?.timeline === second.timeline && stream.systemIdentifier === second.systemIdentifier;
     });
     const deadline = this.#deadline(term);
-    await Promise.all(sampled.map((node) => this.#waitForNode(term, node, deadline)));
+    const waiting = this.#waiting(term, deadline);
+    const { sampler } = term;
+    const flushAfterMs = this.#flushAfterMs;
+    await Promise.all(sampled.map((node) => waitForCollected(node, { ...waiting, tracker, sampler, flushAfterMs })));
     for (const { node, first, second } of sampled) {
       const known = tracker.node(node);
       const stream = known?.stream;
@@ -443,7 +446,7 @@ export class SnapshotService implements LeaderDuty {
         ? { sampledLsn: walEndLsn, sampled: false }
         : { sampledLsn: vector.second.insertLsn, sampled: true, clock: vector.clock };
     });
-    await Promise.all(nodes.map((node) => this.#waitForDurable(term, node, deadline)));
+    await Promise.all(nodes.map((node) => waitForDurable(node, this.#waiting(term, deadline))));
     const causal = synchronous || (quiet && complete && cut.atWish);
     if (complete) {
       const isSynchronous = sampled.every(({ first, second }) => first.synchronous && second.synchronous);
@@ -451,44 +454,6 @@ export class SnapshotService implements LeaderDuty {
     }
     const kind: SnapshotClass = causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs };
     return { cut, nodes, class: kind, afterLoss: false };
-  }
-
-  async #waitForNode(term: Term, { node, second }: NodeCollect, deadline: AbortSignal): Promise<void> {
-    const tracker = term.tracker.node(node);
-    if (tracker === null) {
-      return;
-    }
-    const { insertLsn } = second;
-    try {
-      const soon = AbortSignal.any([deadline, AbortSignal.timeout(this.#flushAfterMs)]);
-      await tracker.waitForRead(insertLsn, soon).catch(async () => {
-        deadline.throwIfAborted();
-        await term.sampler.sample(node, { flush: true, signal: deadline });
-        await tracker.waitForRead(insertLsn, deadline);
-      });
-      await this.#options.acknowledgements.waitForAcknowledged(tracker.stream, insertLsn, deadline);
-    } catch (cause) {
-      term.signal.throwIfAborted();
-      const acknowledged = this.#options.acknowledgements.acknowledged(tracker.stream);
-      throw new TidemarkError(
-        'TM-SNAP-002',
-        `node ${node} stood at ${formatLsn(insertLsn)}, but its WAL was read up to ${formatLsn(tracker.readLsn)} and is durable up to ${formatLsn(acknowledged)} only`,
-        { cause },
-      );
-    }
-  }
-
-  async #waitForDurable(term: Term, node: SnapshotNode, deadline: AbortSignal): Promise<void> {
-    try {
-      await this.#options.acknowledgements.waitForAcknowledged(node, node.walEndLsn, deadline);
-    } catch (cause) {
-      term.signal.throwIfAborted();
-      throw new TidemarkError(
-        'TM-SNAP-002',
-        `the WAL of node ${node.node} up to its cut at ${formatLsn(node.walEndLsn)} is not durable on the required copies`,
-        { cause },
-      );
-    }
   }
 
   async #declare(term: Term, snapshot: Snapshot): Promise<void> {
@@ -508,6 +473,10 @@ export class SnapshotService implements LeaderDuty {
       term.last = snapshot;
       term.brokenToReport = [];
     }
+  }
+
+  #waiting({ signal }: Term, deadline: AbortSignal) {
+    return { acknowledgements: this.#options.acknowledgements, signal, deadline };
   }
 
   get #flushAfterMs(): number {
