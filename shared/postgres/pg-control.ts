@@ -4,7 +4,7 @@ import { type Lsn, lsn } from './lsn.ts';
 
 /**
  * `global/pg_control` of PostgreSQL 13 to 18 on a 64-bit little-endian machine (`src/include/catalog/pg_control.h`). Majors 13 to
- * 17 share a layout (version 1300); 18 (1800) adds the signedness of char before the nonce, so that the checksum moves by 4 bytes.
+ * 17 share a layout (version 1300, in 17 it is 1700); 18 (1800) adds the signedness of char before the nonce, so that the checksum moves by 4 bytes.
  */
 /** In the data directory. */
 export const CONTROL_FILE_PATH = 'global/pg_control';
@@ -12,6 +12,7 @@ export const CONTROL_FILE_BYTES = 8192;
 
 const CRC_OFFSETS: ReadonlyMap<number, number> = new Map([
   [1300, 288],
+  [1700, 288],
   [1800, 292],
 ]);
 
@@ -27,7 +28,7 @@ const STATES = [
 
 export interface ControlFile {
   readonly systemIdentifier: string;
-  /** 1300 or 1800. */
+  /** 1300, 1700 or 1800. */
   readonly controlVersion: number;
   readonly catalogVersion: number;
   readonly state: (typeof STATES)[number];

@@ -12,7 +12,7 @@ import { AgentProcess } from '../../support/agent-process.ts';
 import { ChildProcess, runToEnd } from '../../support/child-process.ts';
 import { freePort } from '../../support/free-port.ts';
 import { insertLsn, lastRecordBefore, NodeCopy } from '../../support/node-copy.ts';
-import { clientProgram, type PostgresMajor } from '../../support/postgres-binaries.ts';
+import { clientProgram, POSTGRES_MAJORS } from '../../support/postgres-binaries.ts';
 import { postmasterPort, PostgresServer } from '../../support/postgres-server.ts';
 import { TemporaryDirectory } from '../../support/temporary-directory.ts';
 
@@ -29,7 +29,7 @@ async function drain(steps: AsyncIterable<unknown>): Promise<void> {
   for await (const _step of steps);
 }
 
-for (const major of [15, 18] as const satisfies readonly PostgresMajor[]) {
+for (const major of POSTGRES_MAJORS) {
   describe(`base backup under load and restore, PostgreSQL ${major}`, function () {
     this.timeout(240_000);
     let directory: TemporaryDirectory;

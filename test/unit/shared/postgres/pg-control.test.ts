@@ -24,6 +24,7 @@ function controlFile(version: number, crcOffset: number): Buffer {
 describe('pg_control', () => {
   for (const [version, crcOffset] of [
     [1300, 288],
+    [1700, 288],
     [1800, 292],
   ] as const) {
     it(`reads version ${version}`, () => {
