@@ -6,6 +6,7 @@ import { installMissingPrograms } from '../support/debian-packages.ts';
 import { removeEverything } from '../support/temporary-directory.ts';
 import { backupBenchmark } from './backup-bench.ts';
 import type { Benchmark } from './benchmark.ts';
+import { consistencyBenchmark } from './consistency-bench.ts';
 import { cutBenchmark } from './cut-bench.ts';
 import { snapshotBenchmark } from './snapshot-bench.ts';
 import { synchronousBenchmark } from './synchronous-bench.ts';
@@ -14,6 +15,7 @@ import { walBenchmark } from './wal-bench.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   walBenchmark,
   backupBenchmark,
+  consistencyBenchmark,
   snapshotBenchmark,
   synchronousBenchmark,
   cutBenchmark,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { BankClient } from './bank-client.ts';
@@ -65,6 +66,8 @@ export class BankLoad implements AsyncDisposable {
     this.#layout = layout;
     this.#options = options;
     this.orderAcknowledged = layout.shards.map(() => 0);
+    // everybody who pauses listens to it
+    setMaxListeners(0, this.#stopping.signal);
     for (let number = 0; number < (options.clients ?? 6); number++) this.#work.push(this.#runClient(number));
     for (const writer of layout.shards.keys()) this.#work.push(this.#runOrderWriter(writer));
     this.#work.push(this.#runRecovery());
