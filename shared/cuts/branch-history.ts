@@ -59,6 +59,7 @@ export class BranchHistory {
         prepareLsn: branch.prepareLsn,
         preparedAtUs: branch.preparedAtUs,
         seeded: true,
+        carried: true,
         preparedAfterBarrier: 0,
         // A commit that the snapshot holds: whatever is prepared after it is of another transaction.
         endedBeforeBarrier: branch.decision === 'commit' ? SNAPSHOT_BARRIER : Infinity,

@@ -30,6 +30,8 @@ export interface Branch {
   readonly preparedAtUs: bigint;
   /** Read from pg_prepared_xacts or from an earlier snapshot: prepared before everything that was read of its node. */
   readonly seeded: boolean;
+  /** It was in doubt at the snapshot that the history began at: a decision over it that lay before is known, and its rows are. */
+  readonly carried?: boolean;
   /** The newest barrier known to lie wholly before the PREPARE; 0 if none. */
   readonly preparedAfterBarrier: number;
   /** The oldest barrier known to lie wholly after the branch's (or, with `decidedCommit`, its transaction's) end; infinite if none. */

@@ -137,7 +137,11 @@ function settledIn(
 function decisionSoughtIn(nodes: readonly CutNode[], limits: CutLimits): DecisionSought {
   return (branch) => {
     const group = parseCitusGid(branch.gid)?.originatorGroup;
-    if (group === undefined || branch.preparedAfterBarrier === 0 || !isCommitted(branch, limits)) {
+    if (
+      group === undefined ||
+      (branch.preparedAfterBarrier === 0 && branch.carried !== true) ||
+      !isCommitted(branch, limits)
+    ) {
       return null;
     }
     const originators = nodes.filter((node) => node.originates?.has(group) === true);

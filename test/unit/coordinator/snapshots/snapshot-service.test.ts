@@ -330,5 +330,14 @@ describe('snapshot service', () => {
       snapshot.broken.map(({ kind, gid }) => `${kind} ${gid}`),
       ['decision-lost citus_0_1_2_0'],
     );
+    // One that was in doubt when the leader changed.
+    cluster.write('b', 'prepare', 31, 'citus_0_1_3_0');
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    cluster.write('b', 'commit-prepared', 31);
+    const later = await leading(cluster, (service) => service.createSnapshot({ label: '' }), { matchers });
+    assert.deepEqual(
+      later.broken.map(({ kind, gid }) => `${kind} ${gid}`),
+      ['decision-lost citus_0_1_3_0'],
+    );
   });
 });
