@@ -4,21 +4,18 @@ import { TimeScan } from '../cuts/time-scan.ts';
 import { carriedDecisions } from '../cuts/carried-decisions.ts';
 import type { RecordPosition } from '../cuts/cut.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { advanceLsn, lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
-import { segmentStart } from '../postgres/wal-segment.ts';
+import { lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import type { Snapshot } from '../repository/snapshot-manifest.ts';
 import type { ClockReading } from '../wal/clock-reading.ts';
 import { EventScan } from '../wal-index/event-scan.ts';
+import { findStart, type StartMoment } from './find-start.ts';
 import type { HeldWal, WalPiece } from './held-wal.ts';
 import { isoTime } from './iso-time.ts';
 import type { OpenedWal } from './open-held-wal.ts';
 
-/** A segment whose first event happened this long before a moment has nothing before it that happened after the moment. */
-const ORDER_SLACK_US = 1_000_000;
-
 /** Where reading begins: at a snapshot's cut, or before everything that happened from a moment on. */
 export type Beginning =
-  { readonly kind: 'snapshot'; readonly snapshot: Snapshot } | { readonly kind: 'moment'; readonly fromUs: number };
+  { readonly kind: 'snapshot'; readonly snapshot: Snapshot } | ({ readonly kind: 'moment' } & StartMoment);
 
 /** What was read of one node to compute a cut at a moment. */
 export interface LoadedNode {
@@ -53,7 +50,11 @@ export async function loadNode(
   const start =
     beginning.kind === 'snapshot' && position !== null
       ? { fromLsn: position, isFirst: false }
-      : await findStart(opened, position, snapshotReadings, beginning.kind === 'moment' ? beginning.fromUs : untilUs);
+      : await findStart(opened, {
+          anchorLsn: position,
+          snapshotReadings,
+          ...(beginning.kind === 'moment' ? beginning : { fromUs: untilUs, slackUs: INSERTION_DELAY_US }),
+        });
   const pieces: WalPiece[] = [];
   let readings = snapshotReadings;
   let clock = new NodeClock(wal.node, readings);
@@ -79,55 +80,6 @@ export async function loadNode(
 
 function positionIn(snapshot: Snapshot | null, node: string): Lsn | null {
   return snapshot?.nodes.find((position) => position.node === node)?.targetLsn ?? null;
-}
-
-/** A segment before which nothing happened from `fromUs` on, as late as one is found; else the first that is held. */
-async function findStart(
-  { wal, firstLsn }: OpenedWal,
-  anchorLsn: Lsn | null,
-  snapshotReadings: readonly ClockReading[],
-  fromUs: number,
-): Promise<{ readonly fromLsn: Lsn; readonly isFirst: boolean }> {
-  const search = async (fromLsn: Lsn): Promise<Lsn | null> => {
-    const base = segmentStart(fromLsn, wal.segmentBytes);
-    const at = (number: number) => advanceLsn(base, BigInt(number) * BigInt(wal.segmentBytes));
-    const readings = snapshotReadings.length > 0 ? snapshotReadings : ((await wal.indexed(base))?.clocks ?? []);
-    const clock = new NodeClock(wal.node, readings);
-    const isBefore = async (number: number): Promise<boolean> => {
-      const timeUs = await wal.peekTimeUs(at(number));
-      if (timeUs === null || timeUs === undefined || !clock.isKnown) return false;
-      return clock.span(Number(at(number)), timeUs).latestUs < fromUs - ORDER_SLACK_US;
-    };
-    if (!(await isBefore(0))) return null;
-    let low = 0;
-    let high = 1;
-    for (; await isBefore(high); high *= 2) low = high;
-    while (high - low > 1) {
-      const middle = Math.floor((low + high) / 2);
-      if (await isBefore(middle)) low = middle;
-      else high = middle;
-    }
-    // What was peeked at was not verified, and the segment's own readings may say something else.
-    for (let number = low; number >= 0; number--) {
-      const piece = await wal.indexed(at(number));
-      if (piece !== null && beginsBefore(piece, wal.node, [...snapshotReadings, ...piece.clocks], fromUs))
-        return at(number);
-    }
-    return null;
-  };
-  if (anchorLsn !== null) {
-    const found = await search(anchorLsn);
-    if (found !== null) return { fromLsn: found, isFirst: false };
-  }
-  const first = await firstLsn();
-  const found = await search(first);
-  return found === null ? { fromLsn: first, isFirst: true } : { fromLsn: found, isFirst: found === first };
-}
-
-function beginsBefore(piece: WalPiece, node: string, readings: readonly ClockReading[], fromUs: number): boolean {
-  const scan = new EventScan(piece.events);
-  if (!scan.nextTimed()) return false;
-  return new NodeClock(node, readings).span(scan.lsn, scan.timeUs).latestUs < fromUs - ORDER_SLACK_US;
 }
 
 /** The clocks of all nodes, each with what a step of the leader's own clock adds. */

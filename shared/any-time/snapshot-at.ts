@@ -22,6 +22,8 @@ export interface SnapshotAtOptions {
   readonly catalogue: SnapshotCatalogue;
   /** How the branches of one transaction are told, where no snapshot around the moment says so. */
   readonly match: readonly MatcherChoice[];
+  /** How long before the moment reading begins where no snapshot is near; default 5 s. */
+  readonly lookBackUs?: number;
 }
 
 /**
@@ -37,12 +39,13 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
     throw new TidemarkError('TM-SNAP-004', `there is no WAL of any node in ${repository.name}`);
   }
   const opened = await Promise.all(surroundings.nodes.map((node) => openHeldWal(repository, node)));
+  const lookBackUs = options.lookBackUs ?? LOOK_BACK_US;
   const matchers = chooseMatchers(surroundings.match ?? options.match);
   const base = usableBase(surroundings);
   let beginning: Beginning =
     base !== null && momentUs - Number(base.timeUs) <= BASE_NEAR_US
       ? { kind: 'snapshot', snapshot: base }
-      : { kind: 'moment', fromUs: momentUs - LOOK_BACK_US };
+      : { kind: 'moment', fromUs: momentUs - lookBackUs, slackUs: lookBackUs / 5 };
   for (;;) {
     const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
     const result = cutAtTime(momentUs, scanned, matchers);
@@ -53,7 +56,11 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
     beginning =
       base !== null
         ? { kind: 'snapshot', snapshot: base }
-        : { kind: 'moment', fromUs: Math.min(result.fromUs - LOOK_BACK_US, 2 * result.fromUs - momentUs) };
+        : {
+            kind: 'moment',
+            fromUs: Math.min(result.fromUs - lookBackUs, 2 * result.fromUs - momentUs),
+            slackUs: lookBackUs / 5,
+          };
   }
 }
 
