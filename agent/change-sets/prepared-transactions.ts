@@ -1,3 +1,4 @@
+import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { TransactionEvent } from '../../shared/wal/transaction-event.ts';
 import type { SqlClient } from '../postgres/sql-client.ts';
@@ -16,21 +17,26 @@ const PREPARED_SQL = `
   ORDER BY p.prepared, p.gid`;
 
 /**
- * The transactions that are prepared now, as events at the place where a stream begins: the PREPARE of some of them lies before it, and the
+ * What is known where a stream begins, as events at that place: that it begins there, and the transactions that are prepared now: the PREPARE of some of them lies before it, and the
  * record that ends one does not say its GID. Those whose PREPARE comes in the stream too are there twice, with one xid.
  */
-export async function readPreparedTransactions(sql: SqlClient, streamStartLsn: Lsn): Promise<TransactionEvent[]> {
+export async function readBeginning(
+  sql: SqlClient,
+  streamStartLsn: Lsn,
+  clock: Pick<Clock, 'nowMs'>,
+): Promise<TransactionEvent[]> {
   const rows = await sql.query<PreparedRow>('reading pg_prepared_xacts', PREPARED_SQL);
-  return rows.map((row) => ({
-    kind: 'prepare',
-    lsn: streamStartLsn,
-    endLsn: streamStartLsn,
-    previousLsn: streamStartLsn,
-    xid: Number(row.xid),
-    databaseOid: Number(row.database_oid),
-    gid: row.gid,
-    timeUs: BigInt(row.prepared_us),
-    subxids: [],
-    seeded: true,
-  }));
+  const position = { lsn: streamStartLsn, endLsn: streamStartLsn, previousLsn: streamStartLsn };
+  const common = { ...position, subxids: [], seeded: true } as const;
+  return [
+    { ...common, kind: 'beginning', xid: 0, databaseOid: 0, timeUs: BigInt(Math.round(clock.nowMs())) * 1000n },
+    ...rows.map((row): TransactionEvent => ({
+      ...common,
+      kind: 'prepare',
+      xid: Number(row.xid),
+      databaseOid: Number(row.database_oid),
+      gid: row.gid,
+      timeUs: BigInt(row.prepared_us),
+    })),
+  ];
 }

@@ -25,7 +25,7 @@ import { ChangeSetCutter, type CutRun } from './change-set-cutter.ts';
 import { compressionLevel, type CompressionLevels } from './compression-level.ts';
 import { FlushPosition } from './flush-position.ts';
 import { imageMissed, type PageImageZstd } from './page-image-zstd.ts';
-import { readPreparedTransactions } from './prepared-transactions.ts';
+import { readBeginning } from './prepared-transactions.ts';
 
 export interface WalStreamSettings {
   readonly postgres: PostgresSettings;
@@ -170,7 +170,7 @@ export class WalStream {
       // The server's files of a timeline begin with the segment in which the timeline does.
       const beginLsn = maxLsn(reservedLsn, forkOf(request.timeline, histories));
       const fromLsn = first ? segmentStart(beginLsn, request.segmentBytes) : request.fromLsn;
-      const prepared = first ? await readPreparedTransactions(settings.sql, fromLsn) : [];
+      const prepared = first ? await readBeginning(settings.sql, fromLsn, settings.clock) : [];
       const atRecord = request.parseFromLsn !== NO_LSN;
       checkPositions(request, fromLsn);
       const parseFromLsn = atRecord ? request.parseFromLsn : fromLsn;

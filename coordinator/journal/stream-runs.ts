@@ -76,7 +76,7 @@ export class StreamRuns {
     for (;;) {
       const run = this.#runs.find(({ takenLsn }) => takenLsn > position) ?? this.#runs.at(-1);
       if (run === undefined) return;
-      for await (const changeSet of run.read(maxLsn(position, run.position.firstLsn), signal)) {
+      for await (const changeSet of run.read(maxLsn(position, run.firstLsn), signal)) {
         position = changeSet.endLsn;
         yield changeSet;
       }
@@ -92,7 +92,7 @@ export class StreamRuns {
   /** The run that a change set belongs to: the last that begins at or before it, or one that it begins. */
   #runFor(changeSet: ChangeSet): WalStream {
     const { startLsn } = changeSet;
-    const known = this.#runs.findLast((run) => run.position.firstLsn <= startLsn);
+    const known = this.#runs.findLast((run) => run.firstLsn <= startLsn);
     const joins = known !== undefined && startLsn <= known.takenLsn;
     if (joins || !(this.#runs.length === 0 || this.#allowed.has(startLsn))) {
       if (known !== undefined) return known;
@@ -113,19 +113,20 @@ export class StreamRuns {
       segmentBytes: this.segmentBytes,
       firstLsn: startLsn,
     });
-    this.#runs = [...this.#runs, run].sort((a, b) => (a.position.firstLsn < b.position.firstLsn ? -1 : 1));
+    this.#runs = [...this.#runs, run].sort((a, b) => (a.firstLsn < b.firstLsn ? -1 : 1));
     this.#settleRuns();
     return run;
   }
 
   /** Joins runs that have met, and ends the reading of every run but the last at its end. */
   #settleRuns(): void {
+    if (this.#runs.length < 2) return;
     const kept: WalStream[] = [];
     for (const [index, run] of this.#runs.entries()) {
       const next = this.#runs[index + 1];
       const { firstLsn, durableLsn } = run.position;
       if (next !== undefined) run.endReading();
-      if (next !== undefined && durableLsn > firstLsn && durableLsn === next.position.firstLsn) {
+      if (next !== undefined && durableLsn > firstLsn && durableLsn === next.firstLsn) {
         next.extendBack(firstLsn);
         void run.close();
       } else kept.push(run);

@@ -85,6 +85,10 @@ export class WalStream {
     return { stream, segmentBytes, firstLsn: this.#firstLsn, runs, durableLsn, nextRecordLsn, lastRecordLsn };
   }
 
+  get firstLsn(): Lsn {
+    return this.#firstLsn;
+  }
+
   /** End of what was taken in; at least the durable position. */
   get takenLsn(): Lsn {
     return this.#takenLsn;

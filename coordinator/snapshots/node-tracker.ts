@@ -124,7 +124,12 @@ export class NodeTracker {
       this.#readLsn === NO_LSN || this.#crossing || changeSet.startLsn <= this.#readLsn,
       'change sets follow each other without a hole',
     );
-    const beginning = this.#readLsn === NO_LSN || this.#crossing;
+    const isNew = this.#readLsn === NO_LSN || this.#crossing;
+    // A gap that was filled: what its last record was, which crosses into here, nobody has read.
+    if (!isNew && changeSet.events[0]?.kind === 'beginning' && changeSet.startLsn >= this.#readLsn) {
+      this.crossHole(changeSet.startLsn);
+    }
+    const beginning = isNew || this.#crossing;
     this.#crossing = false;
     for (const event of changeSet.events) {
       // Branches are seeded for the stream's beginning only; later every PREPARE is read.

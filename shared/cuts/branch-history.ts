@@ -84,6 +84,7 @@ export class BranchHistory {
   crossGap(): void {
     for (const branch of this.#open.values()) this.#beforeGap.set(branch.xid, branch);
     this.#open.clear();
+    this.#decisions.crossGap();
     this.#gapBeforeBarrier = Infinity;
     this.#reportOrphans = false;
   }
@@ -108,6 +109,7 @@ export class BranchHistory {
       case 'abort':
       case 'decision-row':
       case 'restart':
+      case 'beginning':
     }
   }
 

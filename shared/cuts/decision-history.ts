@@ -80,7 +80,13 @@ export class DecisionHistory {
         }
         return;
       case 'prepare':
+      case 'beginning':
     }
+  }
+
+  /** WAL is missing from here on: what was running may have ended in it. */
+  crossGap(): void {
+    this.#open.clear();
   }
 
   /** What lay at or after `forkLsn` never happened: rows there are gone, and what was decided there is open again. */

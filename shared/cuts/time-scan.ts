@@ -141,6 +141,9 @@ export class TimeScan {
         // One that was seeded has no record here.
         if (!event.seeded) this.#look(event, false);
         break;
+      case 'beginning':
+        this.history.crossGap();
+        return;
       case 'decision-row':
       case 'restart':
     }

@@ -46,6 +46,10 @@ export function applyEvents(
         break;
       case 'restart':
         for (const xid of rows.keys()) if (!branches.has(xid)) rows.delete(xid);
+        break;
+      case 'beginning':
+        branches.clear();
+        rows.clear();
     }
   }
   return { branches, rows };

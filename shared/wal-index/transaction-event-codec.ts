@@ -22,6 +22,7 @@ export const EVENT_KINDS = [
   'rollback-prepared',
   'decision-row',
   'restart',
+  'beginning',
 ] as const satisfies readonly TransactionEventKind[];
 
 /** What the first byte of an event says. */

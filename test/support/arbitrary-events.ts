@@ -15,6 +15,7 @@ const transactionEvent: fc.Arbitrary<TransactionEvent> = fc
       'rollback-prepared',
       'decision-row',
       'restart',
+      'beginning',
     ),
     lsn: position,
     endLsn: position,

@@ -30,22 +30,23 @@ class MadeWal implements WalSource {
     return { node: 'a', systemIdentifier: '7', timeline };
   }
 
-  /** One change set. @param seeds the xids of what pg_prepared_xacts showed at its beginning */
-  add(timeline: number, fromLsn: number, endLsn: number, records: Records = {}, seeds: readonly number[] = []): void {
-    const seeded = seeds.map((xid): TransactionEvent => {
-      const at = lsn(BigInt(fromLsn));
-      const positions = { lsn: at, endLsn: at, previousLsn: at };
-      return {
-        kind: 'prepare',
-        ...positions,
-        xid,
-        databaseOid: 5,
-        gid: `g${xid}`,
-        timeUs: 1n,
-        subxids: [],
-        seeded: true,
-      };
-    });
+  /** One change set. @param seeds where the reading began: the xids of what pg_prepared_xacts showed */
+  add(
+    timeline: number,
+    fromLsn: number,
+    endLsn: number,
+    records: Records = {},
+    seeds: readonly number[] | null = null,
+  ): void {
+    const at = lsn(BigInt(fromLsn));
+    const place = { lsn: at, endLsn: at, previousLsn: at, databaseOid: 5, timeUs: 1n, subxids: [], seeded: true };
+    const seeded: TransactionEvent[] =
+      seeds === null
+        ? []
+        : [
+            { ...place, kind: 'beginning', xid: 0 },
+            ...seeds.map((xid): TransactionEvent => ({ ...place, kind: 'prepare', xid, gid: `g${xid}` })),
+          ];
     const events = Object.entries(records).map(([at, [kind, xid]]): TransactionEvent => ({
       kind,
       lsn: lsn(BigInt(at)),
@@ -259,6 +260,20 @@ describe('the WAL tracker', () => {
       tracker.markBarrier(new Map([['a', { beforeLsn: lsn(5300n), afterLsn: lsn(5400n) }]]));
       assert.equal(node.history.gapBeforeBarrier, 3);
       assert.ok(node.forgetsAfter(lsn(4000n)), 'a failover to a place before it cannot be followed');
+    });
+  });
+
+  it('goes over a gap that was filled like over one that was not: nobody read the record that crosses its end', async () => {
+    const wal = new MadeWal();
+    wal.add(1, 1000, 1500, { 1100: ['prepare', 1], 1200: ['prepare', 2] }, []);
+    wal.add(1, 1500, 5000, { 1600: ['prepare', 3] });
+    wal.add(1, 5000, 5500, {}, [1]);
+    await tracking(wal, async (tracker, problems) => {
+      await untilRead(tracker, 1, 5500);
+      assert.deepEqual(branches(tracker), ['g1 open'], 'one of the others ended in the record at 4950');
+      assert.equal(tracker.node('a')?.heldFromLsn, 5000n);
+      assert.equal(tracker.node('a')?.history.gapBeforeBarrier, Infinity);
+      assert.deepEqual(problems, []);
     });
   });
 

@@ -79,6 +79,21 @@ describe('open transactions', () => {
     );
   });
 
+  it('are nothing where the WAL was read anew, but what is seeded there', () => {
+    const seed = { seeded: true, lsn: lsn(400n), endLsn: lsn(400n) };
+    const open = applyEvents(NOTHING_OPEN, [
+      event('prepare', 100, 1),
+      event('prepare', 200, 2),
+      event('decision-row', 300, 3, { gid: 'g' }),
+      event('beginning', 400, 0, seed),
+      event('prepare', 400, 2, seed),
+    ]);
+    assert.deepEqual(
+      listOpen(open).map(({ xid, kind }) => [xid, kind]),
+      [[2, 'prepare']],
+    );
+  });
+
   it('hold the rows that decide until their transaction ends, or the server restarts', () => {
     const rows = (...events: readonly TransactionEvent[]) =>
       listOpen(applyEvents(NOTHING_OPEN, events)).flatMap(({ kind, xid }) => (kind === 'decision-row' ? [xid] : []));
