@@ -8,6 +8,7 @@ import { backupBenchmark } from './backup-bench.ts';
 import type { Benchmark } from './benchmark.ts';
 import { consistencyBenchmark } from './consistency-bench.ts';
 import { cutBenchmark } from './cut-bench.ts';
+import { parseBenchmark } from './parse-bench.ts';
 import { snapshotBenchmark } from './snapshot-bench.ts';
 import { synchronousBenchmark } from './synchronous-bench.ts';
 import { walBenchmark } from './wal-bench.ts';
@@ -19,6 +20,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   snapshotBenchmark,
   synchronousBenchmark,
   cutBenchmark,
+  parseBenchmark,
 ];
 
 const { values, positionals } = parseArgs({
