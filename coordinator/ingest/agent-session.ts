@@ -16,6 +16,9 @@ import { BoundedIntake } from '../journal/bounded-intake.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
 
+/** For the reading side of a call to say how it ended, when its writing side has failed. */
+const LAST_WORD_MS = 1_000;
+
 export interface AgentSessionOptions {
   readonly channel: Channel;
   readonly term: bigint;
@@ -64,6 +67,7 @@ export async function pullFromAgent(options: AgentSessionOptions, signal: AbortS
   const endListening = tracker.onAcknowledged((other, acknowledgedLsn) => {
     if (streamId(other) === id) acknowledged.offer(acknowledgedLsn);
   });
+  let lastWord: NodeJS.Timeout | undefined;
   try {
     const pull = channel.agent.pullWal();
     const responses = readStream<PullWalResponse__Output>(pull, { address: channel.address, signal: call.signal });
@@ -81,10 +85,14 @@ export async function pullFromAgent(options: AgentSessionOptions, signal: AbortS
       acknowledged.offer(tracker.acknowledged(stream));
       await acknowledged.sendAll(send, call.signal);
     })();
-    // Where the call itself failed, its reading side says why.
-    sending.catch(() => {});
+    // Where the call itself failed, its reading side says why. If it only cannot be written to any more, WAL would come and
+    // nothing be acknowledged.
+    sending.catch((error: unknown) => {
+      lastWord = setTimeout(() => call.abort(error), LAST_WORD_MS);
+    });
     return await receive(options, start.fromLsn, responses, call);
   } finally {
+    clearTimeout(lastWord);
     endListening();
     signal.removeEventListener('abort', onAbort);
     call.abort(new TidemarkError('TM-RPC-001', 'the call is over'));
