@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { parseSynchronousStandbyNames } from '../../../shared/postgres/synchronous-standby-names.ts';
 import { findLost } from '../../support/bank/bank-check.ts';
 import { BankLoad } from '../../support/bank/bank-load.ts';
 import { connectToShard, createBank, type BankLayout } from '../../support/bank/bank-schema.ts';
-import { seedFromEnvironment } from '../../support/bank/seeded-random.ts';
+import { SeededRandom, seedFromEnvironment } from '../../support/bank/seeded-random.ts';
 import { TidemarkCluster } from '../../support/cluster.ts';
 import type { PostgresServer } from '../../support/postgres-server.ts';
 import { RestoredCluster, type SnapshotJson } from '../../support/restored-cluster.ts';
@@ -55,6 +56,16 @@ async function change(server: PostgresServer, statement: string): Promise<void> 
   await server.query('SELECT pg_reload_conf()');
 }
 
+/** Whether PostgreSQL takes a statement. */
+async function takes(server: PostgresServer, statement: string): Promise<boolean> {
+  try {
+    await server.query(statement);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('Synchronous mode', () => {
   const seed = seedFromEnvironment();
   let cluster: TidemarkCluster;
@@ -79,6 +90,43 @@ describe('Synchronous mode', () => {
 
   after(async () => {
     await cluster[Symbol.asyncDispose]();
+  });
+
+  it('takes synchronous_standby_names as PostgreSQL takes it', async () => {
+    const [shard] = cluster.shards;
+    assert(shard !== undefined);
+    const random = new SeededRandom(seed);
+    const pieces = [
+      'a',
+      'tidemark',
+      '"a b"',
+      '"x""y"',
+      '*',
+      '"*"',
+      '1',
+      '2',
+      '0',
+      'ANY',
+      'first',
+      '(',
+      ')',
+      ',',
+      ',',
+      '-',
+      'a$',
+      'ö',
+    ];
+    let taken = 0;
+    for (let round = 0; round < 400; round++) {
+      const isList = random.chance(0.7);
+      const body = Array.from({ length: 1 + random.below(4) }, () => random.pick(pieces)).join(isList ? ', ' : ' ');
+      const setting = random.chance(0.5) ? `${random.pick(['', '1', 'ANY 2', 'first 1', 'any 0'])} (${body})` : body;
+      const isTaken = await takes(shard, `ALTER SYSTEM SET synchronous_standby_names = '${setting}'`);
+      assert.equal(parseSynchronousStandbyNames(setting) !== null, isTaken, `seed ${seed}: ${setting}`);
+      taken += isTaken ? 1 : 0;
+    }
+    assert(taken > 40 && taken < 360, `${taken} were taken`);
+    await shard.query('ALTER SYSTEM RESET synchronous_standby_names');
   });
 
   it('lets a commit wait while the other data centre is stopped, and no longer', async function () {
