@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { snapshotAt } from '../../../../shared/any-time/snapshot-at.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
-import { lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
-import { snapshotPath } from '../../../../shared/repository/layout.ts';
+import { formatLsn, lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
+import { segmentStart } from '../../../../shared/postgres/wal-segment.ts';
+import { historyPath, snapshotPath } from '../../../../shared/repository/layout.ts';
 import { SnapshotCatalogue } from '../../../../shared/repository/snapshot-catalogue.ts';
 import { encodeSnapshot, type Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { formatTimestamp, hybridTimestamp } from '../../../../shared/timestamp/hybrid-timestamp.ts';
 import { assertTrueCut } from '../cuts/assert-true-cut.ts';
 import { computeAtTime, momentOf } from '../cuts/compute-at-time.ts';
-import { timedHistoryArbitrary, type TimedHistory } from '../cuts/simulated-clocks.ts';
+import { timedHistoryArbitrary, type TimedEvent, type TimedHistory } from '../cuts/simulated-clocks.ts';
 import { MadeCopy } from '../verification/made-copy.ts';
-import { RECORD_BYTES, SEGMENT_BYTES, systemOf, writeStream } from './made-files.ts';
+import { RECORD_BYTES, SEGMENT_BYTES, systemOf, writeStream, type MadeStream } from './made-files.ts';
 
 /** Bytes of WAL for one byte of the simulated history: a few events fill a segment. */
 const SCALE = 3_000n;
@@ -40,12 +41,13 @@ function stretched(history: TimedHistory): TimedHistory {
   };
 }
 
-function copyOf(history: TimedHistory): MadeCopy {
+/** @param fork the first node fails over after so many of its events; what its old server wrote then never happened */
+function copyOf(history: TimedHistory, fork: number | null = null): MadeCopy {
   const copy = new MadeCopy();
   for (const node of history.nodes) {
     const own = history.events.filter((event) => event.node === node);
     const last = own.at(-1)?.lsn ?? lsn(BEGIN);
-    writeStream(copy.objects, {
+    const stream: MadeStream = {
       node,
       timeline: 1,
       startLsn: lsn(BEGIN),
@@ -55,24 +57,62 @@ function copyOf(history: TimedHistory): MadeCopy {
         stretch(lsn(1_020n)),
         ...own.flatMap(({ lsn: at }) => [at, lsn(at + 50n * SCALE)]),
       ],
-      events: [
-        firstEvent(history, node),
-        ...own.map((event) => ({
-          kind: event.kind,
-          lsn: event.lsn,
-          endLsn: lsn(event.lsn + RECORD_BYTES),
-          previousLsn: event.previousLsn,
-          xid: event.xid,
-          databaseOid: 5,
-          timeUs: BigInt(event.nodeTimeUs),
-          subxids: [],
-          ...(event.kind === 'prepare' ? { gid: `t${event.transaction}` } : {}),
-        })),
-      ],
+      events: [firstEvent(history, node), ...own.map(wholeEvent)],
       readings: history.readings.get(node) ?? [],
-    });
+    };
+    const before = node === history.nodes[0] && fork !== null ? own[fork % Math.max(1, own.length)] : undefined;
+    if (before === undefined) writeStream(copy.objects, stream);
+    else failOver(copy, stream, lsn(before.lsn + 90n * SCALE), own);
   }
   return copy;
+}
+
+function wholeEvent(event: TimedEvent): TransactionEvent {
+  return {
+    kind: event.kind,
+    lsn: event.lsn,
+    endLsn: lsn(event.lsn + RECORD_BYTES),
+    previousLsn: event.previousLsn,
+    xid: event.xid,
+    databaseOid: 5,
+    timeUs: BigInt(event.nodeTimeUs),
+    subxids: [],
+    ...(event.kind === 'prepare' ? { gid: `t${event.transaction}` } : {}),
+  };
+}
+
+/** The old timeline goes on for a while with commits that are lost; the new one begins with a copy of the segment that holds the fork. */
+function failOver(copy: MadeCopy, stream: MadeStream, forkLsn: Lsn, own: readonly TimedEvent[]): void {
+  const held = stream.events.filter(({ lsn: at }) => at < forkLsn);
+  const from = held.at(-1);
+  assert(from !== undefined);
+  const open = own.filter(
+    (event) =>
+      event.kind === 'prepare' &&
+      event.lsn < forkLsn &&
+      !held.some(({ xid, kind }) => xid === event.xid && kind !== 'prepare'),
+  );
+  const lost = [from, ...open].map(({ xid }, index): TransactionEvent => {
+    const at = lsn(forkLsn + 1_000n + BigInt(index) * 100n);
+    return { ...from, kind: index === 0 ? 'commit' : 'commit-prepared', lsn: at, endLsn: lsn(at + RECORD_BYTES), xid };
+  });
+  const isOld = (at: Lsn) => at < forkLsn;
+  const end = lsn(forkLsn + 10_000n);
+  writeStream(copy.objects, {
+    ...stream,
+    endLsn: end,
+    events: [...held, ...lost],
+    records: [...stream.records.filter(isOld), ...lost.map((event) => event.lsn)],
+    readings: stream.readings.filter(({ atLsn }) => isOld(atLsn)),
+  });
+  writeStream(copy.objects, {
+    ...stream,
+    timeline: 2,
+    startLsn: segmentStart(forkLsn, SEGMENT_BYTES),
+    endLsn: stream.endLsn > forkLsn ? stream.endLsn : end,
+  });
+  const history = `1\t${formatLsn(forkLsn)}\tno recovery target specified\n`;
+  copy.objects.set(historyPath(stream.node, systemOf(stream.node), 2), Buffer.from(history));
 }
 
 /** From before everything, so that the WAL is held from there on. */
@@ -143,6 +183,28 @@ describe('a snapshot at a time', () => {
         if (found instanceof TidemarkError) {
           assert.equal(found.code, 'TM-SNAP-004');
           assert(part > 0.8 || expected === null || found.message.includes('is held from'), found.message);
+          return;
+        }
+        computed++;
+        assertSound(history, momentUs, found);
+      }),
+      { numRuns: 60 },
+    );
+    assert(computed > 5, `only ${computed} were computed`);
+  });
+
+  it('follows a node over a failover, and takes nothing of what it lost', async () => {
+    let computed = 0;
+    await fc.assert(
+      fc.asyncProperty(timedHistoryArbitrary(), parts, fc.nat(30), async (small, part, fork) => {
+        const history = stretched(small);
+        const copy = copyOf(history, fork);
+        const momentUs = momentOf(history, part);
+        const found = await at(copy, momentUs, { lookBackUs: 12_000 }).catch(
+          (error: unknown) => error as TidemarkError,
+        );
+        if (found instanceof TidemarkError) {
+          assert.equal(found.code, 'TM-SNAP-004', found.message);
           return;
         }
         computed++;
