@@ -69,6 +69,8 @@ export class WalParser {
   readonly #segmentBytes: number;
   readonly #readsFragments: boolean;
 
+  /** Of the first byte pushed. */
+  readonly #start: number;
   /** End of the bytes pushed. */
   #position: number;
   readonly #pages: PageSequence;
@@ -120,6 +122,7 @@ export class WalParser {
     this.#baseHigh = Number(options.startLsn >> 32n);
     this.#base = BigInt(this.#baseHigh) << 32n;
     this.#position = Number(options.startLsn - this.#base);
+    this.#start = this.#position;
     this.#pages = new PageSequence(options);
     this.#reader = new EventReader(options.zstd);
     this.#searching = atPage;
@@ -351,8 +354,9 @@ export class WalParser {
     const previousLow = view.getUint32(at + 8, true);
     const previousHigh = view.getUint32(at + 12, true);
     if (this.#last === NO_RECORD) {
-      const high = this.#high(this.#record);
-      const before = previousHigh < high || (previousHigh === high && previousLow < this.#record % HALF);
+      // Its predecessor began before the first byte. Else something was passed over as the rest of that one, which no checksum covers.
+      const high = this.#high(this.#start);
+      const before = previousHigh < high || (previousHigh === high && previousLow < this.#start % HALF);
       if (!before) throw this.#wrongPredecessor(previousHigh, previousLow);
     } else if (previousLow !== this.#lastLow || previousHigh !== this.#lastHigh) {
       throw this.#wrongPredecessor(previousHigh, previousLow);
@@ -365,7 +369,7 @@ export class WalParser {
 
   #wrongPredecessor(high: number, low: number): TidemarkError {
     const named = formatLsn(joinHalves(high, low));
-    const known = this.#last === NO_RECORD ? 'one before it' : this.#text(this.#last);
+    const known = this.#last === NO_RECORD ? 'one before the first byte' : this.#text(this.#last);
     return this.#damaged(this.#record, `a record that follows the one at ${named}, expected was ${known}`);
   }
 

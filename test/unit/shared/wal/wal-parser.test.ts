@@ -225,6 +225,16 @@ describe('WalParser', () => {
     }
   });
 
+  it('refuses a first page that passes over whole records as the rest of one from before', () => {
+    const builder = new WalBuilder();
+    builder.foreignRest(160);
+    const [first, second] = [commit(builder, 7), commit(builder, 8)];
+    const bytes = builder.bytes();
+    assert.deepEqual(parserOf(builder).push(bytes), [first, second]);
+    bytes.writeUInt32LE(160 + Number(second.lsn - first.lsn), 16);
+    assert.throws(() => parserOf(builder).push(bytes), { code: 'TM-WAL-002' });
+  });
+
   it('goes on over a boundary of segments within a record, and within its header', () => {
     for (const left of [8, 16, 24, 32, 1000]) {
       const builder = new WalBuilder();
