@@ -4,8 +4,8 @@ import type { BranchMatcher } from './branch-matcher.ts';
 const GROUP = 'transaction';
 /** PostgreSQL takes no longer GID; one that is longer comes from elsewhere and is not looked at. */
 const GID_LENGTH_MAX = 200;
-/** With so many, none inside of another, the worst GID takes well below a second. The search for a start is one, without `^`. */
-const REPETITIONS_MAX = 4;
+/** With so many, none inside of another, the worst GID takes about ten milliseconds. The search for a start is one, without `^`. */
+const REPETITIONS_MAX = 3;
 const EXPRESSION_LENGTH_MAX = 500;
 
 /** A regular expression with the named group `transaction`: GIDs with equal text there are of one transaction. */
@@ -51,6 +51,8 @@ interface Group {
 const TOKEN = /^(?:\\k<|\\[1-9]|\\[pPu]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\(\?(?:<?[=!]|:|<\w+>)|\{\d+(?:,\d*)?\}|.)/su;
 const REFERENCE = /^\\(?:k<|[1-9])/;
 const REPETITION = /^(?:[*+]|\{\d+(?:,\d*)?\})$/;
+/** It can match one text in one way only, so that it takes no time of its own. */
+const FIXED_REPETITION = /^\{\d+\}$/;
 
 /** Walks over a valid expression. */
 function repetitionProblem(expression: string): string | null {
@@ -64,7 +66,7 @@ function repetitionProblem(expression: string): string | null {
     if (REFERENCE.test(token)) return 'refers to an earlier group, which can take very long';
     const repeats = REPETITION.test(token);
     if (repeats) {
-      repetitions += 1;
+      if (!FIXED_REPETITION.test(token)) repetitions += 1;
       if (closed?.repeats === true) return 'has a repetition within a repetition, which can take very long';
       if (closed?.chooses === true) return 'repeats a choice, which can take very long: use a class such as [ab]';
       for (const outer of open) outer.repeats = true;

@@ -111,8 +111,8 @@ describe('branch matchers', () => {
       ['(?<transaction>(?:a|a)*)$', 'repeats a choice'],
       ['(?<transaction>(?:a?){30}a{30})', 'repeats a choice'],
       ['(?<transaction>.+)-\\k<transaction>', 'refers to'],
-      ['^(?<transaction>.*.*.*.*.*)x', '5 repetitions, more than 4'],
-      ['(?<transaction>.*.*.*.*)x', '4 repetitions, more than 3'],
+      ['^(?<transaction>.*.*.*.*.*)x', '5 repetitions, more than 3'],
+      ['(?<transaction>.*.*.*.*)x', '4 repetitions, more than 2'],
       [`(?<transaction>${'x'.repeat(500)})`, 'longer than'],
     ] as const) {
       assert(patternProblem(expression)?.includes(problem), `${expression}: ${patternProblem(expression)}`);
@@ -127,12 +127,17 @@ describe('branch matchers', () => {
     }
   });
 
-  it('pattern: what is accepted takes no time on the worst GIDs', () => {
-    for (const worst of ['(?<transaction>a*a*a*)b', '^(?<transaction>a*a*a*a*)b']) {
+  it('pattern: what is accepted comes to an end on the worst GIDs', () => {
+    for (const worst of ['(?<transaction>a*a*)b', '^(?<transaction>a*a*a*)b']) {
       assert.equal(patternProblem(worst), null);
-      const startedMs = performance.now();
       assert.equal(patternMatcher(worst).key({ gid: 'a'.repeat(200) }), null);
-      assert(performance.now() - startedMs < 5000);
     }
+  });
+
+  it('pattern: takes repetitions of a fixed number as often as one likes', () => {
+    const uuid = '^(?<transaction>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/[0-9]+$';
+    assert.equal(patternProblem(uuid), null);
+    const gid = '0b0e7f3e-6a4c-4d8e-9f61-0123456789ab/12';
+    assert.equal(patternMatcher(uuid).key({ gid }), '0b0e7f3e-6a4c-4d8e-9f61-0123456789ab');
   });
 });
