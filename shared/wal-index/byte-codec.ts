@@ -6,6 +6,7 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
  */
 
 const U64_MAX = (1n << 64n) - 1n;
+const SAFE_MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Appends fields to a growing buffer. */
 export class ByteWriter {
@@ -44,6 +45,7 @@ export class ByteWriter {
   /** 0 to 2^64 - 1. */
   unsigned64(value: bigint): void {
     if (value < 0n || value > U64_MAX) throw new RangeError(`${value} does not fit into 64 bits`);
+    if (value <= SAFE_MAX) return this.unsigned(Number(value));
     this.#reserve(10);
     let rest = value;
     while (rest >= 0x80n) {

@@ -1,7 +1,15 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { lsn } from '../postgres/lsn.ts';
 import type { TransactionEvent, TransactionEventKind } from '../wal/transaction-event.ts';
-import { EVENT_BITS, EVENT_KINDS, EVENTS_VERSION, EVENTS_VERSION_FIRST } from './transaction-event-codec.ts';
+import {
+  EVENT_BITS,
+  EVENT_KINDS,
+  EVENTS_VERSION,
+  EVENTS_VERSION_FIRST,
+  RECORD_ALIGNMENT_BYTES,
+  SHORT_BITS,
+  SHORT_XID_BIAS,
+} from './transaction-event-codec.ts';
 
 /**
  * Walks through encoded transaction events without making an object of each: many millions a second, where
@@ -20,6 +28,10 @@ export class EventScan {
   #gidStart = 0;
   #gidBytes = -1;
   #subxidsStart = -1;
+  /** Of the last event in the short form. */
+  #shortEndDistance = 0;
+  #shortPreviousDistance = 0;
+  #shortDatabaseOid = 0;
   #left: number;
   #at = 0;
   readonly #bytes: Buffer;
@@ -56,8 +68,36 @@ export class EventScan {
     if (this.#isPrefix && this.#bytes.length - this.#at < 1024) return false;
     this.#left--;
     const head = this.#byte();
+    if ((head & SHORT_BITS.isShort) === 0) this.#readLong(head);
+    else this.#readShort(head);
+    if (this.#at > this.#bytes.length) throw this.#damaged('ends early');
+    if (!isPosition(this.lsn) || !isPosition(this.endLsn) || !isPosition(this.previousLsn)) {
+      throw this.#damaged('not a position');
+    }
+    if (this.xid < 0 || this.xid > 0xffff_ffff) throw this.#damaged(`${this.xid} is not a transaction's number`);
+    return true;
+  }
+
+  #readShort(head: number): void {
+    this.kind = (head & SHORT_BITS.abort) === 0 ? 'commit' : 'abort';
+    this.lsn += this.#unsigned() * RECORD_ALIGNMENT_BYTES;
+    if ((head & SHORT_BITS.end) !== 0) this.#shortEndDistance = this.#signed();
+    if ((head & SHORT_BITS.previous) !== 0) this.#shortPreviousDistance = this.#signed();
+    this.endLsn = this.lsn + this.#shortEndDistance;
+    this.previousLsn = this.lsn - this.#shortPreviousDistance;
+    const code = head & SHORT_BITS.xid;
+    this.xid += code === 0 ? this.#signed() : code - SHORT_XID_BIAS;
+    if ((head & SHORT_BITS.database) !== 0) this.#shortDatabaseOid = this.#unsigned();
+    this.#databaseOid = this.#shortDatabaseOid;
+    this.timeUs += this.#signed();
+    this.seeded = false;
+    this.#gidBytes = -1;
+    this.#subxidsStart = -1;
+  }
+
+  #readLong(head: number): void {
     const kind = EVENT_KINDS[head & EVENT_BITS.kind];
-    if (kind === undefined || head >= 0x80) throw this.#damaged('an unknown kind of event');
+    if (kind === undefined) throw this.#damaged('an unknown kind of event');
     this.kind = kind;
     this.lsn += this.#signed();
     this.endLsn = this.lsn + this.#signed();
@@ -78,8 +118,6 @@ export class EventScan {
     } else {
       this.#subxidsStart = -1;
     }
-    if (this.#at > this.#bytes.length) throw this.#damaged('ends early');
-    return true;
   }
 
   /** Goes on to the next event that has a time. */
@@ -144,4 +182,8 @@ export class EventScan {
   #damaged(reason: string): TidemarkError {
     return new TidemarkError('TM-REPO-003', `transaction events: ${reason} at byte ${this.#at}`);
   }
+}
+
+function isPosition(value: number): boolean {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }

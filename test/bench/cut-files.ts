@@ -14,7 +14,7 @@ import { encodeSegmentIndex } from '../../shared/wal-index/segment-index.ts';
 export const HOUR_US = 3_600_000_000;
 export const START_US = Date.UTC(2026, 10, 22, 12) * 1000;
 const SEGMENT_BYTES = 16 << 20;
-const EVENT_BYTES = 300;
+const EVENT_BYTES = 304;
 const BEGIN = 0x1000_0000;
 /** Of so many events of a node six belong to two distributed transactions, each with the next node. */
 const ROUND = 20;
