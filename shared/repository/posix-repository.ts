@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, realpath, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { writeDurably } from './durable-file.ts';
+import { writeDurably } from './write-durably.ts';
 import { REPOSITORY_FORMAT, REPOSITORY_MANIFEST_PATH } from './layout.ts';
 import {
   HIDDEN_PREFIX,

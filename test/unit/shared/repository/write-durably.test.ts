@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { FileHandle } from 'node:fs/promises';
-import { writeDurably } from '../../../../shared/repository/durable-file.ts';
+import { writeDurably } from '../../../../shared/repository/write-durably.ts';
 
 const MIB = 1024 * 1024;
 
