@@ -20,7 +20,6 @@ import { adminHandlers } from './admin/admin-service.ts';
 import { AnyTime } from './any-time/any-time.ts';
 import { LeaderRoute } from './admin/leader-route.ts';
 import { StatusCollector } from './admin/status-collector.ts';
-import { AdminBackups } from './backups/admin-backups.ts';
 import { BackupService } from './backups/backup-service.ts';
 import type { CoordinatorConfig } from './config/coordinator-config.ts';
 import { ClockWatch } from './clocks/clock-watch.ts';
@@ -191,7 +190,7 @@ export async function composeCoordinator(
   const mesh = new ObjectMesh({ coordinatorId, dataCenter, repositoryId, peers, repository, tracker, clock, logger });
   const holdsWal = (stream: WalStreamKey, range: LsnRange) =>
     missingFrom([range], store.position(stream)?.runs ?? []).length === 0;
-  const backupService = new BackupService({
+  const backups = new BackupService({
     coordinatorId,
     repository,
     membership,
@@ -212,7 +211,6 @@ export async function composeCoordinator(
     compressionLevel: 0,
   });
   const objectCopies = (object: string) => tracker.objectCopies(object);
-  const backupBackend = new AdminBackups(backupService);
   const anyTime = new AnyTime({
     repository: copy,
     catalogue: new SnapshotCatalogue(copy),
@@ -225,7 +223,7 @@ export async function composeCoordinator(
   const snapshotBackend = new AdminSnapshots({
     anyTime,
     service: snapshots,
-    backups: () => backupService.list(),
+    backups: () => backups.list(),
     objectCopies,
     dataCenter,
     holdsWal,
@@ -250,7 +248,7 @@ export async function composeCoordinator(
     tracker,
     ingest,
     peers,
-    backups: backupBackend,
+    backups,
     snapshots: snapshotBackend,
     snapshotCurrentAtMs: () => snapshots.currentAtMs,
     lostWal: async (node, systemIdentifier) =>
@@ -293,7 +291,7 @@ export async function composeCoordinator(
   server.addService(protocol.Repository.service, { ...repositoryService(copy) });
   server.addService(protocol.Admin.service, {
     ...adminHandlers({
-      backends: { backups: backupBackend, snapshots: snapshotBackend, restores: restoreBackend, status },
+      backends: { backups, snapshots: snapshotBackend, restores: restoreBackend, status },
       route,
       coordination,
       onError: observer.error,

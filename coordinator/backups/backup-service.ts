@@ -1,8 +1,12 @@
+import {
+  type BackupEvent,
+  type BackupRequest,
+  type BackupSummary,
+  summarizeBackup,
+} from '../../shared/admin/backup.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Instance } from '../../shared/postgres/instance.ts';
-import type { Lsn } from '../../shared/postgres/lsn.ts';
-import type { BackupManifest } from '../../shared/repository/backup-manifest.ts';
 import {
   type FrameCompressor,
   type FrameDecompressor,
@@ -14,50 +18,11 @@ import type { Channel } from '../../shared/rpc/channel.ts';
 import { callStream } from '../../shared/rpc/streams.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { LsnRange } from '../../shared/wal/lsn-range.ts';
+import type { BackupBackend } from '../admin/admin-backends.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import { type BaseBackupPart, baseBackupPart } from './base-backup-stream.ts';
 import { EventQueue } from './event-queue.ts';
 import { type BackupCopies, takeNodeBackup } from './node-backup.ts';
-
-/** A backup that is in the repository. */
-export interface BackupSummary {
-  readonly id: string;
-  readonly node: string;
-  readonly type: 'full';
-  readonly systemIdentifier: string;
-  readonly timeline: number;
-  readonly startLsn: Lsn;
-  readonly stopLsn: Lsn;
-  readonly startedAtUs: number;
-  readonly finishedAtUs: number;
-  /** Of the database's files. */
-  readonly bytes: number;
-  readonly storedBytes: number;
-  readonly files: number;
-  readonly serverVersionNum: number;
-  readonly pagesVerified: number;
-  readonly badFiles: readonly string[];
-  /** That are known to hold it. */
-  readonly dataCenters: readonly string[];
-}
-
-export type BackupEvent =
-  | {
-      readonly kind: 'progress';
-      readonly node: string;
-      /** copy, wal, copies */
-      readonly phase: string;
-      readonly bytesDone: number;
-      /** 0 when not known. */
-      readonly bytesTotal: number;
-    }
-  | { readonly kind: 'backup'; readonly backup: BackupSummary };
-
-export interface BackupRequest {
-  /** Empty: all. */
-  readonly nodes: readonly string[];
-  readonly type: 'full';
-}
 
 /** As much of Membership as backups need. */
 export interface BackupMembership {
@@ -106,11 +71,11 @@ interface Target {
  * Takes base backups while this coordinator leads, and lists those that its repository holds. A backup has a manifest if and only
  * if it is whole, and one node has at most one backup running.
  */
-export class BackupService {
+export class BackupService implements BackupBackend {
   readonly #options: BackupServiceOptions;
   readonly #running = new Set<string>();
   /** Manifests never change, so a summary is read once. */
-  readonly #summaries = new Map<string, Omit<BackupSummary, 'dataCenters'>>();
+  readonly #summaries = new Map<string, BackupSummary>();
   /** Each is told once. */
   readonly #unreadable = new Set<string>();
 
@@ -150,7 +115,7 @@ export class BackupService {
   }
 
   /**
-   * Every whole backup that this coordinator's copy holds, oldest first; whoever leads. One whose manifest cannot be read is told and
+   * Every whole backup that this coordinator's copy holds, newest first; whoever leads. One whose manifest cannot be read is told and
    * left out, so that it does not hide the others.
    */
   async list(): Promise<readonly BackupSummary[]> {
@@ -165,7 +130,7 @@ export class BackupService {
         }
       }
     }
-    return found.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    return found.sort((a, b) => (a.id > b.id ? -1 : a.id < b.id ? 1 : 0));
   }
 
   /** @throws TidemarkError TM-BACKUP-002 */
@@ -208,7 +173,7 @@ export class BackupService {
       this.#running.add(node);
       try {
         const backup = await this.#takeBackup(target, leadership, signal, events);
-        metrics.finished(node, clock.monotonicMs() - beganMs, backup.bytes, backup.storedBytes);
+        metrics.finished(node, clock.monotonicMs() - beganMs, Number(backup.bytes), Number(backup.storedBytes));
         events.push({ kind: 'backup', backup });
       } finally {
         this.#running.delete(node);
@@ -245,9 +210,12 @@ export class BackupService {
         signal,
         parts: this.#parts(channel, id, leadership.term, signal),
         onProgress: (phase, bytesDone, bytesTotal) =>
-          events.replace(node, { kind: 'progress', node, phase, bytesDone, bytesTotal }),
+          events.replace(node, {
+            kind: 'progress',
+            progress: { phase, node, bytesDone: BigInt(bytesDone), bytesTotal: BigInt(bytesTotal), message: '' },
+          }),
       });
-      return { ...summaryOf(manifest), dataCenters };
+      return summarizeBackup(manifest, dataCenters);
     } finally {
       channel.close();
     }
@@ -284,7 +252,7 @@ export class BackupService {
   async #summary(path: string): Promise<BackupSummary> {
     let summary = this.#summaries.get(path);
     if (summary === undefined) {
-      summary = summaryOf(await readBackupManifest(this.#options.repository, path, this.#options.zstd));
+      summary = summarizeBackup(await readBackupManifest(this.#options.repository, path, this.#options.zstd), []);
       this.#summaries.set(path, summary);
     }
     return { ...summary, dataCenters: this.#options.copies.objectCopies(path) };
@@ -300,26 +268,4 @@ function failureOf(node: string, error: unknown): TidemarkError {
   const { code, message, retryable } = error;
   const hint = code === 'TM-LEAD-002' ? 'The backup ended with its leader: take it again.' : error.hint;
   return new TidemarkError(code, `base backup of ${node}: ${message}`, { hint, retryable, cause: error });
-}
-
-/** What a manifest says in short. */
-export function summaryOf(manifest: BackupManifest): Omit<BackupSummary, 'dataCenters'> {
-  const { id, node, type, systemIdentifier, timeline, startLsn, stopLsn, startedAtUs, finishedAtUs } = manifest;
-  return {
-    id,
-    node,
-    type,
-    systemIdentifier,
-    timeline,
-    startLsn,
-    stopLsn,
-    startedAtUs,
-    finishedAtUs,
-    bytes: manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0),
-    storedBytes: manifest.packs.reduce((sum, pack) => sum + pack.sizeBytes, 0),
-    files: manifest.files.length,
-    serverVersionNum: manifest.serverVersionNum,
-    pagesVerified: manifest.pagesVerified,
-    badFiles: manifest.files.filter((file) => (file.badBlocks?.length ?? 0) > 0).map((file) => file.path),
-  };
 }

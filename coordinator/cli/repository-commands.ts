@@ -1,3 +1,4 @@
+import { summarizeBackup } from '../../shared/admin/backup.ts';
 import { inspectRepository } from '../../shared/cluster-restore/bare-repository.ts';
 import { ZstdPool } from '../../shared/compression/zstd-pool.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
@@ -8,7 +9,7 @@ import { verifyRepository } from '../../shared/verification/verify-repository.ts
 import { renderBackup } from './backup-commands.ts';
 import { onlyArgument, textOption, type CommandSpec, type OptionValues } from './command.ts';
 import { plural } from './format.ts';
-import { renderFindings, renderInspection, summarizeInspection, summarizeManifest } from './repository-view.ts';
+import { renderFindings, renderInspection, summarizeInspection } from './repository-view.ts';
 import { renderSnapshot } from './snapshot-view.ts';
 
 const WORKERS = 2;
@@ -61,7 +62,7 @@ export const repositoryCommands: readonly CommandSpec[] = [
             hint: 'See tidemark repository list.',
           });
         }
-        const backup = summarizeManifest(manifest);
+        const backup = summarizeBackup(manifest, []);
         output.result(backup, () => renderBackup(backup));
       });
     },

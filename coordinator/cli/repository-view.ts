@@ -1,8 +1,7 @@
-import type { BackupSummary } from '../../shared/admin/backup.ts';
+import { type BackupSummary, summarizeBackup } from '../../shared/admin/backup.ts';
 import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
 import type { RepositoryInspection } from '../../shared/cluster-restore/bare-repository.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
-import type { BackupManifest } from '../../shared/repository/backup-manifest.ts';
 import type { RepositoryManifest } from '../../shared/repository/repository-manifest.ts';
 import type { Finding } from '../../shared/verification/finding.ts';
 import { renderBackups } from './backup-commands.ts';
@@ -35,7 +34,7 @@ export function summarizeInspection(manifest: RepositoryManifest, inspection: Re
     repositoryId: manifest.repositoryId,
     recoverable: recoverableWindow(inspection.summaries),
     snapshots: inspection.summaries,
-    backups: inspection.backups.map(summarizeManifest),
+    backups: inspection.backups.map((backup) => summarizeBackup(backup, [])),
     wal: inspection.wal.map(({ stream, startLsn, endLsn }) => ({
       node: stream.node,
       systemIdentifier: stream.systemIdentifier,
@@ -58,29 +57,6 @@ function recoverableWindow(snapshots: readonly SnapshotSummary[]): InspectionSum
   return {
     fromUs: others.reduce((least, timeUs) => (timeUs < least ? timeUs : least), first),
     toUs: others.reduce((most, timeUs) => (timeUs > most ? timeUs : most), first),
-  };
-}
-
-/** A base backup as lists show it. Which data centres hold it, one copy alone does not know. */
-export function summarizeManifest(manifest: BackupManifest): BackupSummary {
-  const { id, node, type, systemIdentifier, timeline, startLsn, stopLsn, serverVersionNum, files } = manifest;
-  return {
-    id,
-    node,
-    type,
-    systemIdentifier,
-    timeline,
-    startLsn,
-    stopLsn,
-    serverVersionNum,
-    startedAtUs: BigInt(manifest.startedAtUs),
-    finishedAtUs: BigInt(manifest.finishedAtUs),
-    bytes: BigInt(files.reduce((sum, file) => sum + file.sizeBytes, 0)),
-    storedBytes: BigInt(manifest.packs.reduce((sum, pack) => sum + pack.sizeBytes, 0)),
-    files: BigInt(files.length),
-    pagesVerified: BigInt(manifest.pagesVerified),
-    badFiles: files.filter((file) => (file.badBlocks?.length ?? 0) > 0).map((file) => file.path),
-    dataCenters: [],
   };
 }
 
