@@ -27,7 +27,7 @@ import { RestoreTarget } from './restore/restore-target.ts';
 import { RESTORE_ONLY, runRestoreOnly } from './restore-only.ts';
 import { AgentService } from './rpc/agent-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
-import { TermGuard } from './term-guard/term-guard.ts';
+import { TermStore } from '../shared/term/term-store.ts';
 
 const PROGRAM = 'tidemark-agent';
 /** Somebody waits for each piece: this bounds how many there are, not how long the first one takes. */
@@ -57,7 +57,7 @@ async function start(config: AgentConfig, logger: Logger, closers: (() => Promis
   const metrics = new Metrics();
   metrics.set('tidemark_build_info', { version: packageVersion(), process: 'agent' }, 1);
   const agentMetrics = new AgentMetrics(metrics, logger);
-  const terms = await TermGuard.open(path.resolve(config.state_directory));
+  const terms = await TermStore.open(path.resolve(config.state_directory, 'highest-term'));
   const sql = new SqlClient({ ...config.postgres, passwordFile: config.postgres.password_file });
   closers.push(() => sql.close());
   const server = new RpcServer({ tls: config.tls, insecure: config.insecure });

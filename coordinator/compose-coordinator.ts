@@ -47,7 +47,7 @@ import { AgentPositionSampler } from './snapshots/agent-position-sampler.ts';
 import { SynchronousRecord } from './snapshots/synchronous-record.ts';
 import { openSnapshotService } from './snapshots/open-snapshot-service.ts';
 import { AdminSnapshots } from './snapshots/snapshot-backend.ts';
-import { TermStore } from './term-store/term-store.ts';
+import { TermStore } from '../shared/term/term-store.ts';
 import { TimestampOracle } from './timestamps/timestamp-oracle.ts';
 
 /** Hidden, and so no object: the repository's directory is the one thing that a coordinator keeps. */

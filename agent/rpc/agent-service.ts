@@ -19,14 +19,14 @@ import { WalStream, type WalStreamSettings } from '../change-sets/wal-stream.ts'
 import type { SynchronousModeReader } from '../postgres/synchronous-mode.ts';
 import type { StreamObserver } from '../metrics/stream-observer.ts';
 import type { InstanceReader } from '../postgres/instance-reader.ts';
-import type { TermGuard } from '../term-guard/term-guard.ts';
+import type { TermStore } from '../../shared/term/term-store.ts';
 import { samplePosition } from './position-sample.ts';
 import { PullTurn } from './pull-turn.ts';
 
 export interface AgentServiceSettings extends WalStreamSettings {
   readonly instance: InstanceReader;
   readonly synchronousMode: SynchronousModeReader;
-  readonly terms: TermGuard;
+  readonly terms: TermStore;
   readonly observer: StreamObserver;
 }
 
@@ -48,7 +48,7 @@ export class AgentService {
   constructor(settings: AgentServiceSettings) {
     this.#settings = settings;
     // A leader of a lower term is not served any longer once a higher one was seen in any call.
-    settings.terms.onRise(() => this.#turn.endBelow(settings.terms.highest));
+    settings.terms.onRaised((term) => this.#turn.endBelow(term));
   }
 
   handlers(): Pick<AgentHandlers, 'GetInstance' | 'PullWal' | 'SamplePosition'> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { replaceFileDurably } from '../../shared/files/durable-file.ts';
 import { DirectoryLock } from '../../shared/files/directory-lock.ts';
-import { TermStore } from '../term-store/term-store.ts';
+import { TermStore } from '../../shared/term/term-store.ts';
 import type { CoordinatorInfo, Coordination, LeaderInfo, Leadership } from './coordination.ts';
 
 const TERM_FILE = 'term';

@@ -9,7 +9,7 @@ import type { Coordination, LeaderInfo } from '../coordination/coordination.ts';
 import { BoundedIntake, IN_FLIGHT_BYTES_MAX } from '../journal/bounded-intake.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
-import type { TermStore } from '../term-store/term-store.ts';
+import type { TermStore } from '../../shared/term/term-store.ts';
 import { LatestPosition } from './latest-position.ts';
 import { followWal, getPeerState, type PeerPosition } from './peer-client.ts';
 import type { Peers } from './peers.ts';

@@ -15,7 +15,7 @@ import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import { Wakeup } from '../journal/wakeup.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
-import type { TermStore } from '../term-store/term-store.ts';
+import type { TermStore } from '../../shared/term/term-store.ts';
 import type { AcknowledgementTracker } from './acknowledgement-tracker.ts';
 import { LatestPosition } from './latest-position.ts';
 import { MESH_PREFIXES, isMeshObject } from './mesh-objects.ts';

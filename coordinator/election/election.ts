@@ -6,7 +6,7 @@ import type { Service } from '../../shared/lifecycle/service.ts';
 import { untilAborted } from '../../shared/lifecycle/until-aborted.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Coordination, Leadership } from '../coordination/coordination.ts';
-import type { TermStore } from '../term-store/term-store.ts';
+import type { TermStore } from '../../shared/term/term-store.ts';
 import type { LeaderDuty } from './leader-duty.ts';
 
 /** A leadership that lasted this long was a good one: what failed before it is forgotten. */

@@ -6,7 +6,7 @@ import { instanceFromMessage } from '../../shared/rpc/instance-codec.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
 import type { Coordination, Leadership } from '../coordination/coordination.ts';
 import type { Membership } from '../membership/membership.ts';
-import type { TermStore } from '../term-store/term-store.ts';
+import type { TermStore } from '../../shared/term/term-store.ts';
 
 const FORWARD_DEADLINE_MS = 3_000;
 

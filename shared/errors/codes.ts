@@ -71,6 +71,12 @@ export const ERROR_CODES = {
     exitCode: 3,
     retryable: true,
   },
+  'TM-LEAD-004': {
+    meaning: 'the file with the highest term seen is damaged',
+    remedy: 'Write the highest term known (see tidemark leader show) into it, followed by a line feed.',
+    exitCode: 4,
+    retryable: false,
+  },
   'TM-PG-001': {
     meaning: 'PostgreSQL cannot be reached',
     remedy: 'Check postgres.* in the agent configuration.',

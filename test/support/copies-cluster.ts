@@ -15,7 +15,7 @@ import { WalIngest } from '../../coordinator/ingest/wal-ingest.ts';
 import type { FrameCodec } from '../../coordinator/journal/overlap.ts';
 import type { WalPosition } from '../../coordinator/journal/wal-positions.ts';
 import { WalStore } from '../../coordinator/journal/wal-store.ts';
-import { TermStore } from '../../coordinator/term-store/term-store.ts';
+import { TermStore } from '../../shared/term/term-store.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../shared/lifecycle/clock.ts';
 import { NO_LSN } from '../../shared/postgres/lsn.ts';

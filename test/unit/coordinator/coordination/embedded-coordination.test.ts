@@ -36,7 +36,7 @@ describe('embedded coordination', () => {
     const coordination = new EmbeddedCoordination({ self, directory: directory.path });
     await coordination.start();
     const signal = new AbortController().signal;
-    await rejectsWithCode(coordination.campaign({ termMin: 0n, signal }), 'TM-REPO-003');
+    await rejectsWithCode(coordination.campaign({ termMin: 0n, signal }), 'TM-LEAD-004');
     await coordination.close();
   });
 });

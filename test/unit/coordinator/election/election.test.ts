@@ -3,7 +3,7 @@ import path from 'node:path';
 import { EmbeddedCoordination } from '../../../../coordinator/coordination/embedded-coordination.ts';
 import { Election } from '../../../../coordinator/election/election.ts';
 import type { LeaderDuty } from '../../../../coordinator/election/leader-duty.ts';
-import { TermStore } from '../../../../coordinator/term-store/term-store.ts';
+import { TermStore } from '../../../../shared/term/term-store.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { untilAborted } from '../../../../shared/lifecycle/until-aborted.ts';
 import { silentLogger } from '../../../../shared/observability/logger.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { TermStore } from '../../../../coordinator/term-store/term-store.ts';
+import { TermStore } from '../../../../shared/term/term-store.ts';
 import { rejectsWithCode } from '../../../support/rejects-with-code.ts';
 import { TemporaryDirectory } from '../../../support/temporary-directory.ts';
 
@@ -24,6 +24,18 @@ describe('term store', () => {
     assert.equal(await readFile(file, 'utf8'), '5\n');
     await store.admit(5n, 'c-east');
     await rejectsWithCode(store.admit(4n, 'c-west'), 'TM-LEAD-002');
+    assert.throws(() => store.check(4n, 'c-west'), { code: 'TM-LEAD-002' });
+    await rejectsWithCode((await TermStore.open(file)).admit(4n, 'c-west'), 'TM-LEAD-002');
+  });
+
+  it('refuses a call that a higher one overtook while its own term was written', async () => {
+    await using directory = TemporaryDirectory.create('term');
+    const store = await TermStore.open(path.join(directory.path, 'highest-term'));
+    const results = await Promise.allSettled([3n, 9n, 5n, 9n, 2n].map((term) => store.admit(term, 'x')));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'rejected'],
+    );
   });
 
   it('tries again after a write that failed', async () => {
@@ -41,18 +53,20 @@ describe('term store', () => {
   it('refuses a file that is not a term', async () => {
     await using directory = TemporaryDirectory.create('term');
     const file = path.join(directory.path, 'highest-term');
-    for (const content of ['', '12', '-1\n', 'x\n', '1\n2\n']) {
+    for (const content of ['', 'x1', '12', '-1\n', 'x\n', '1\n2\n']) {
       await writeFile(file, content);
-      await rejectsWithCode(TermStore.open(file), 'TM-REPO-003');
+      await rejectsWithCode(TermStore.open(file), 'TM-LEAD-004');
     }
   });
 
-  it('tells of every higher term once', async () => {
+  it('tells of every higher term once, before it is durable', async () => {
     await using directory = TemporaryDirectory.create('term');
     const store = await TermStore.open(path.join(directory.path, 'highest-term'));
     const told: bigint[] = [];
     const end = store.onRaised((term) => told.push(term));
-    await store.observe(2n);
+    const observed = store.observe(2n);
+    assert.deepEqual(told, [2n]);
+    await observed;
     await store.observe(2n);
     await store.observe(4n);
     end();
