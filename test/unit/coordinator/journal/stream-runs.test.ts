@@ -3,37 +3,19 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WalStore } from '../../../../coordinator/journal/wal-store.ts';
-import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { lsn, NO_LSN } from '../../../../shared/postgres/lsn.ts';
 import { journalSegmentPath, walIndexPath } from '../../../../shared/repository/layout.ts';
 import { PosixRepository } from '../../../../shared/repository/posix-repository.ts';
-import type { ChangeSet } from '../../../../shared/wal/change-set.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { decodeSegmentIndex } from '../../../../shared/wal-index/segment-index.ts';
-import { madeChangeSet, madeWal, storedCodec } from '../../../support/made-wal.ts';
+import { madeWal, storedCodec } from '../../../support/made-wal.ts';
+import { appendAll, changeSets, hasCode, SEGMENT_BYTES, START, STREAM } from './journal-place.ts';
 
-const STREAM = { node: 'shard1', systemIdentifier: '7123', timeline: 1 };
-const SEGMENT_BYTES = 1024 * 1024;
 const SEGMENT = BigInt(SEGMENT_BYTES);
-const START = 0x100_0000n;
 /** The hole begins inside of the first segment; the WAL goes on two segments later. */
 const HOLE_FROM = START + 300_000n;
 const HOLE_TO = START + 3n * SEGMENT;
 const END = HOLE_TO + SEGMENT + 150_000n;
-
-function changeSets(from: bigint, to: bigint, history = 0): ChangeSet[] {
-  const made: ChangeSet[] = [];
-  for (let at = from; at < to;) {
-    const end = [at + 100_000n, (at / SEGMENT + 1n) * SEGMENT, to].reduce((a, b) => (a < b ? a : b));
-    made.push(madeChangeSet(at, end, { history }));
-    at = end;
-  }
-  return made;
-}
-
-async function appendAll(store: WalStore, list: readonly ChangeSet[]): Promise<void> {
-  await Promise.all(list.map((changeSet) => store.append(STREAM, SEGMENT_BYTES, changeSet)));
-}
 
 /** What a reader gets from the first byte to `END`, as ranges. */
 async function readRanges(store: WalStore): Promise<[bigint, bigint][]> {
@@ -47,10 +29,6 @@ async function readRanges(store: WalStore): Promise<[bigint, bigint][]> {
     if (endLsn === END) break;
   }
   return ranges;
-}
-
-function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => error instanceof TidemarkError && error.code === code;
 }
 
 describe('a stream with a hole', () => {
@@ -72,7 +50,7 @@ describe('a stream with a hole', () => {
   beforeEach(async () => {
     path = await mkdtemp(join(tmpdir(), 'tidemark-runs-'));
     await open();
-    await appendAll(store, changeSets(START, HOLE_FROM));
+    await appendAll(store, changeSets(START, HOLE_FROM, 100_000));
   });
 
   afterEach(async () => {
@@ -82,13 +60,13 @@ describe('a stream with a hole', () => {
 
   async function appendBehindHole(): Promise<void> {
     store.allowHoleBefore(STREAM, lsn(HOLE_TO));
-    await appendAll(store, changeSets(HOLE_TO, END));
+    await appendAll(store, changeSets(HOLE_TO, END, 100_000));
   }
 
   it('refuses WAL behind a hole that was not allowed, and a run that begins inside of a segment', async () => {
-    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 10n)), hasCode('TM-WAL-006'));
+    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 10n, 100_000)), hasCode('TM-WAL-006'));
     store.allowHoleBefore(STREAM, lsn(HOLE_TO + 8n));
-    await assert.rejects(appendAll(store, changeSets(HOLE_TO + 8n, HOLE_TO + 16n)), hasCode('TM-WAL-006'));
+    await assert.rejects(appendAll(store, changeSets(HOLE_TO + 8n, HOLE_TO + 16n, 100_000)), hasCode('TM-WAL-006'));
     assert.equal(store.position(STREAM)?.durableLsn, HOLE_FROM);
   });
 
@@ -116,7 +94,7 @@ describe('a stream with a hole', () => {
       [HOLE_TO, END],
     ]);
     assert.equal(store.resumeLsn(STREAM), END - 50_000n);
-    await appendAll(store, changeSets(END, END + 5n));
+    await appendAll(store, changeSets(END, END + 5n, 100_000));
     assert.equal(store.position(STREAM)?.durableLsn, END + 5n);
   });
 
@@ -126,7 +104,7 @@ describe('a stream with a hole', () => {
     await close();
     await open();
     assert.deepEqual(store.position(STREAM)?.runs, [{ startLsn: START, endLsn: HOLE_FROM }]);
-    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 10n)), hasCode('TM-WAL-006'));
+    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 10n, 100_000)), hasCode('TM-WAL-006'));
     await appendBehindHole();
     assert.equal(store.position(STREAM)?.runs.length, 2);
   });
@@ -145,9 +123,9 @@ describe('a stream with a hole', () => {
     const middle = HOLE_TO - SEGMENT;
     store.allowHoleBefore(STREAM, lsn(middle));
     await Promise.all([
-      appendAll(store, changeSets(middle, HOLE_TO)),
-      appendAll(store, changeSets(HOLE_FROM, middle - 1000n)),
-      appendAll(store, changeSets(END, END + 50_000n)),
+      appendAll(store, changeSets(middle, HOLE_TO, 100_000)),
+      appendAll(store, changeSets(HOLE_FROM, middle - 1000n, 100_000)),
+      appendAll(store, changeSets(END, END + 50_000n, 100_000)),
     ]);
     assert.deepEqual(store.position(STREAM)?.runs, [
       { startLsn: START, endLsn: middle - 1000n },
@@ -155,7 +133,7 @@ describe('a stream with a hole', () => {
     ]);
     await close();
     await open();
-    await appendAll(store, changeSets(middle - 1000n, middle));
+    await appendAll(store, changeSets(middle - 1000n, middle, 100_000));
     assert.deepEqual(store.position(STREAM)?.runs, [{ startLsn: START, endLsn: END + 50_000n }]);
     await store.finished();
     assert.equal((await readdir(join(path, 'journal/shard1/7123/00000001'))).length, 1);
@@ -164,10 +142,16 @@ describe('a stream with a hole', () => {
 
   it('refuses other bytes in the hole once it is filled, and where a filling run would overlap', async () => {
     await appendBehindHole();
-    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 100n, 1)), hasCode('TM-WAL-004'));
-    await assert.rejects(appendAll(store, changeSets(HOLE_FROM - 100n, HOLE_FROM + 100n, 1)), hasCode('TM-WAL-004'));
-    await appendAll(store, changeSets(HOLE_FROM - 100n, HOLE_TO));
-    await assert.rejects(appendAll(store, changeSets(HOLE_FROM + 8n, HOLE_FROM + 90n, 1)), hasCode('TM-WAL-004'));
+    await assert.rejects(appendAll(store, changeSets(HOLE_TO, HOLE_TO + 100n, 100_000, 1)), hasCode('TM-WAL-004'));
+    await assert.rejects(
+      appendAll(store, changeSets(HOLE_FROM - 100n, HOLE_FROM + 100n, 100_000, 1)),
+      hasCode('TM-WAL-004'),
+    );
+    await appendAll(store, changeSets(HOLE_FROM - 100n, HOLE_TO, 100_000));
+    await assert.rejects(
+      appendAll(store, changeSets(HOLE_FROM + 8n, HOLE_FROM + 90n, 100_000, 1)),
+      hasCode('TM-WAL-004'),
+    );
     assert.deepEqual(await readRanges(store), [[START, END]]);
   });
 
@@ -184,11 +168,11 @@ describe('a stream with a hole', () => {
       subxids: [],
       ...(seeded ? { seeded } : {}),
     });
-    const [before] = changeSets(HOLE_FROM, HOLE_FROM + 1000n);
+    const [before] = changeSets(HOLE_FROM, HOLE_FROM + 1000n, 100_000);
     assert.ok(before !== undefined);
     await appendAll(store, [{ ...before, events: [prepare(HOLE_FROM + 64n, 7, false)] }]);
     store.allowHoleBefore(STREAM, lsn(HOLE_TO));
-    const [first, ...others] = changeSets(HOLE_TO, HOLE_TO + 2n * SEGMENT);
+    const [first, ...others] = changeSets(HOLE_TO, HOLE_TO + 2n * SEGMENT, 100_000);
     assert.ok(first !== undefined);
     await appendAll(store, [{ ...first, events: [prepare(HOLE_TO, 8, true)] }, ...others]);
     await store.finished();
