@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import type { ShardAddress } from '../support/bank/bank-schema.ts';
 import { runToEnd } from '../support/child-process.ts';
 import { debianProgram } from '../support/debian-packages.ts';
@@ -7,6 +5,7 @@ import { DisposalStack } from '../support/disposal-stack.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { TemporaryDirectory } from '../support/temporary-directory.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { configureBackrest } from './backrest-configuration.ts';
 
 const TIMEOUT_MS = 120_000;
 
@@ -14,38 +13,22 @@ const TIMEOUT_MS = 120_000;
 export class BackrestCluster implements AsyncDisposable {
   readonly #directory: TemporaryDirectory;
   readonly #servers: readonly PostgresServer[];
+  readonly #common: (server: PostgresServer) => string[];
 
-  private constructor(directory: TemporaryDirectory, servers: readonly PostgresServer[]) {
+  private constructor(
+    directory: TemporaryDirectory,
+    servers: readonly PostgresServer[],
+    common: (server: PostgresServer) => string[],
+  ) {
     this.#directory = directory;
     this.#servers = servers;
+    this.#common = common;
   }
 
   /** Has the servers archive their WAL from now on; they must run with `archive_mode = on`. */
   static async create(servers: readonly PostgresServer[]): Promise<BackrestCluster> {
     const directory = TemporaryDirectory.create('backrest');
-    for (const name of ['repo', 'log', 'lock', 'spool']) directory.subdirectory(name);
-    const stanzas = servers.map(
-      (server) => `[${server.name}]
-pg1-path=${server.dataDirectory}
-pg1-socket-path=${server.socketDirectory}
-pg1-port=${server.port}
-pg1-user=postgres
-`,
-    );
-    writeFileSync(
-      path.join(directory.path, 'pgbackrest.conf'),
-      `[global]
-repo1-path=${directory.path}/repo
-log-path=${directory.path}/log
-lock-path=${directory.path}/lock
-spool-path=${directory.path}/spool
-log-level-console=warn
-log-level-file=off
-compress-type=zst
-start-fast=y
-${stanzas.join('')}`,
-    );
-    const cluster = new BackrestCluster(directory, servers);
+    const cluster = new BackrestCluster(directory, servers, configureBackrest(directory, servers));
     for (const server of servers) {
       await cluster.#run(server, ['stanza-create']);
       const push = `${debianProgram('pgbackrest')} ${cluster.#common(server).join(' ')} archive-push %p`;
@@ -102,10 +85,6 @@ ${stanzas.join('')}`,
         return { host: '127.0.0.1', port: restored.port };
       }),
     );
-  }
-
-  #common(server: PostgresServer): string[] {
-    return [`--config=${this.#directory.path}/pgbackrest.conf`, `--stanza=${server.name}`];
   }
 
   async #run(server: PostgresServer, args: readonly string[]): Promise<void> {

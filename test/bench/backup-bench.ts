@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TidemarkCluster } from '../support/cluster.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -6,6 +5,7 @@ import { debianProgram, type DebianProgram } from '../support/debian-packages.ts
 import { runToEnd } from '../support/child-process.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { configureBackrest } from './backrest-configuration.ts';
 import { directoryBytes, makeData } from './bench-data.ts';
 import { benchRow, formatRows, type BenchRow } from './bench-row.ts';
 import type { BenchSettings, Benchmark } from './benchmark.ts';
@@ -98,30 +98,8 @@ function basebackupArguments(server: PostgresServer, target: string): string[] {
 
 async function backrest(server: PostgresServer, bytes: number): Promise<BenchRow> {
   await using directory = TemporaryDirectory.create('backrest');
-  const configuration = path.join(directory.path, 'pgbackrest.conf');
-  for (const name of ['repo', 'log', 'lock', 'spool']) directory.subdirectory(name);
-  writeFileSync(
-    configuration,
-    `[global]
-repo1-path=${directory.path}/repo
-log-path=${directory.path}/log
-lock-path=${directory.path}/lock
-spool-path=${directory.path}/spool
-log-level-console=warn
-log-level-file=off
-compress-type=zst
-compress-level=3
-process-max=2
-start-fast=y
-archive-check=n
-[bench]
-pg1-path=${server.dataDirectory}
-pg1-socket-path=${server.socketDirectory}
-pg1-port=${server.port}
-pg1-user=postgres
-`,
-  );
-  const common = [`--config=${configuration}`, '--stanza=bench'];
+  const settings = { 'compress-level': 3, 'process-max': 2, 'archive-check': 'n' };
+  const common = configureBackrest(directory, [server], settings)(server);
   await runToEnd({
     name: 'pgbackrest stanza-create',
     command: debianProgram('pgbackrest'),
