@@ -1,29 +1,19 @@
+import { gatherDroppedRelations } from './block-gatherer.ts';
+import type { ChangedBlockCollector } from './changed-block-collector.ts';
 import { DecisionRowReader, INSERT_BODY_BYTES_MAX } from './decision-row-reader.ts';
 import type { ZstdDecompress } from './page-image.ts';
+import { readPlainEnd } from './plain-transaction-end.ts';
 import type { TransactionEvent } from './transaction-event.ts';
-import { readTransactionRecord, type ReadTransaction } from './transaction-record.ts';
+import { NO_SUBXIDS, readTransactionRecord } from './transaction-record.ts';
 import { RECORD_BYTES_MAX, RESOURCE_MANAGER, XLOG_RECORD } from './wal-record.ts';
-
-/** What a record says about a transaction, without its position. */
-type EventContent = Pick<TransactionEvent, 'kind' | 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'>;
-
-/** A whole record, as far as its bytes are wanted. */
-interface ReadRecord {
-  readonly manager: number;
-  readonly info: number;
-  /** Of its header. */
-  readonly xid: number;
-  /** Hold from `start` to `end` what follows the header. */
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  /** Null if it is not known yet. */
-  readonly majorVersion: number | null;
-}
+import type { WholeRecord } from './whole-record.ts';
 
 const HEAP_KIND_BITS = 0x70;
 const HEAP_INSERT = 0x00;
 const STORAGE_CREATE = 0x10;
+
+/** What a record says about a transaction, without its position. */
+type EventContent = Pick<TransactionEvent, 'kind' | 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'>;
 
 /** Finds the transaction events among the records of one WAL history. */
 export class EventReader {
@@ -40,26 +30,30 @@ export class EventReader {
   }
 
   /**
-   * The event of one record, and for a transaction's end what it drops; null if it is none.
+   * The event of one record; null if it is none.
+   * @param majorVersion null if it is not known yet
+   * @param changedBlocks is given what a transaction's end drops
    * @throws RangeError if the bytes cannot be such a record
    */
   read(
-    record: ReadRecord,
-  ): (Partial<Pick<ReadTransaction, 'droppedRelations'>> & { readonly event: EventContent }) | null {
-    const { manager, info, xid, bytes, start, end, majorVersion } = record;
+    record: WholeRecord,
+    majorVersion: number | null,
+    changedBlocks: ChangedBlockCollector | undefined,
+  ): TransactionEvent | null {
+    const { manager, info } = record;
     if (manager === RESOURCE_MANAGER.transaction) {
-      const read = readTransactionRecord({ xid, info, body: bytes.subarray(start, end), majorVersion });
-      return read === null ? null : { event: read.record, droppedRelations: read.droppedRelations };
+      return readPlainEnd(record) ?? readTransaction(record, majorVersion, changedBlocks);
     }
     if (isInsert(manager, info)) {
-      const row = this.#rows.read({ xid, bytes, start, end, majorVersion: majorVersion ?? 15 });
-      return row === null ? null : { event: { kind: 'decision-row', ...row, timeUs: 0n, subxids: [] } };
+      const { xid, bytes, bodyStart, bodyEnd } = record;
+      const row = this.#rows.read({ xid, bytes, start: bodyStart, end: bodyEnd, majorVersion: majorVersion ?? 15 });
+      return row === null ? null : eventOf({ kind: 'decision-row', ...row, timeUs: 0n, subxids: NO_SUBXIDS }, record);
     }
     if (manager === RESOURCE_MANAGER.storage && (info & 0xf0) === STORAGE_CREATE) this.#rows.relationMade();
     if (manager === RESOURCE_MANAGER.xlog) {
       const kind = info & 0xf0;
       if (kind === XLOG_RECORD.shutdownCheckpoint || kind === XLOG_RECORD.endOfRecovery) {
-        return { event: { kind: 'restart', xid: 0, databaseOid: 0, timeUs: 0n, subxids: [] } };
+        return eventOf({ kind: 'restart', xid: 0, databaseOid: 0, timeUs: 0n, subxids: NO_SUBXIDS }, record);
       }
     }
     return null;
@@ -68,4 +62,24 @@ export class EventReader {
 
 function isInsert(manager: number, info: number): boolean {
   return manager === RESOURCE_MANAGER.heap && (info & HEAP_KIND_BITS) === HEAP_INSERT;
+}
+
+function readTransaction(
+  record: WholeRecord,
+  majorVersion: number | null,
+  changedBlocks: ChangedBlockCollector | undefined,
+): TransactionEvent | null {
+  const { xid, info } = record;
+  const read = readTransactionRecord({ xid, info, body: record.body(), majorVersion });
+  if (read === null) return null;
+  if (changedBlocks !== undefined) gatherDroppedRelations(changedBlocks, read.droppedRelations);
+  return eventOf(read.record, record);
+}
+
+/** Names each property: spreading the content takes several times as long as reading it. */
+function eventOf(content: EventContent, record: WholeRecord): TransactionEvent {
+  const { kind, xid, databaseOid, timeUs, subxids, gid } = content;
+  const { lsn, endLsn, previousLsn } = record;
+  if (gid === undefined) return { kind, xid, databaseOid, timeUs, subxids, lsn, endLsn, previousLsn };
+  return { kind, xid, databaseOid, timeUs, subxids, lsn, endLsn, previousLsn, gid };
 }

@@ -13,10 +13,10 @@ const KINDS: ReadonlyMap<number, TransactionRecordKind> = new Map([
   [0x30, 'commit-prepared'],
   [0x40, 'rollback-prepared'],
 ]);
-const KIND_BITS = 0x70;
-const INFO_HAS_XINFO = 0x80;
+export const KIND_BITS = 0x70;
+export const INFO_HAS_XINFO = 0x80;
 
-const XINFO = {
+export const XINFO = {
   database: 1 << 0,
   subtransactions: 1 << 1,
   relations: 1 << 2,
@@ -36,7 +36,10 @@ const TWO_PHASE_MAGIC = 0x57f94534;
 const GID_BYTES_MAX = 200;
 
 /** PostgreSQL counts microseconds from 2000-01-01, this program from 1970-01-01. */
-const EPOCH_DIFFERENCE_US = 946_684_800_000_000n;
+export const EPOCH_DIFFERENCE_US = 946_684_800_000_000n;
+
+/** One for all events that have none. */
+export const NO_SUBXIDS: readonly number[] = Object.freeze([]);
 
 /** What one record says, without its position. */
 export type TransactionRecord = Pick<TransactionEvent, 'xid' | 'databaseOid' | 'gid' | 'timeUs' | 'subxids'> & {

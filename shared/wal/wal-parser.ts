@@ -1,27 +1,18 @@
-import { assert } from '../errors/assert.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { CRC32C_INITIAL, finishCrc32c, updateCrc32c } from '../postgres/crc32c.ts';
-import { formatLsn, lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
+import { formatLsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import { checkSegmentBytes } from '../postgres/wal-segment.ts';
-import { gatherBlocks, gatherDroppedRelations } from './block-gatherer.ts';
 import type { ChangedBlockCollector } from './changed-block-collector.ts';
-import { EventReader } from './event-reader.ts';
-import { damagedWal, PageSequence } from './page-sequence.ts';
+import { PageSequence } from './page-sequence.ts';
 import type { ZstdDecompress } from './page-image.ts';
-import { FRAGMENT_BYTES_MAX, readFragments } from './record-fragments.ts';
+import { PartialRecord } from './partial-record.ts';
+import { RecordChain } from './record-chain.ts';
+import { RecordReader } from './record-reader.ts';
 import type { TransactionEvent } from './transaction-event.ts';
 import { LONG_PAGE_HEADER_BYTES, PAGE_FLAG, PAGE_HEADER_BYTES, readPageHeader, WAL_PAGE_BYTES } from './wal-page.ts';
-import {
-  RECORD_BYTES_MAX,
-  RECORD_HEADER_BYTES,
-  RESOURCE_MANAGER,
-  RESOURCE_MANAGER_BUILT_IN_MAX,
-  RESOURCE_MANAGER_CUSTOM_MIN,
-  XLOG_RECORD,
-  joinHalves,
-  previousOf,
-  type WalRecord,
-} from './wal-record.ts';
+import { NO_POSITION, WalPositions } from './wal-positions.ts';
+import { RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RESOURCE_MANAGER, XLOG_RECORD, type WalRecord } from './wal-record.ts';
+import { WholeRecord } from './whole-record.ts';
 
 export interface WalParserOptions {
   /** Pages of this timeline or, in the copied start of a segment after a switch, of an earlier one. */
@@ -49,32 +40,21 @@ export interface WalParserOptions {
   readonly onRecord?: (record: WalRecord) => void;
 }
 
-const HALF = 0x1_0000_0000;
-const NO_RECORD = -1;
-const CAPTURE_BYTES_KEPT = 1024 * 1024;
-/** Resource managers of whose records more is gathered than the blocks that they refer to. */
-const GATHERED_WHOLE: ReadonlySet<number> = new Set([RESOURCE_MANAGER.storage, RESOURCE_MANAGER.database]);
-
 /**
  * Reads one WAL history from any position on, in any cutting of its bytes, without I/O. What it has accepted is whole: every
  * page has the right address, system and timeline, every record the right checksum and predecessor. It holds at
  * most one record's start, or a transaction's record; the rest of a long record is only summed up.
- *
- * Positions are kept as numbers, counted from the start of the 4 GiB of WAL that the first byte lies in.
  */
 export class WalParser {
   readonly #options: WalParserOptions;
-  readonly #baseHigh: number;
-  readonly #base: bigint;
   readonly #segmentBytes: number;
-  readonly #readsFragments: boolean;
+  readonly #positions: WalPositions;
+  readonly #pages: PageSequence;
+  readonly #chain: RecordChain;
+  readonly #reader: RecordReader;
 
-  /** Of the first byte pushed. */
-  readonly #start: number;
   /** End of the bytes pushed. */
   #position: number;
-  readonly #pages: PageSequence;
-  readonly #reader: EventReader;
   readonly #pageHeader = Buffer.alloc(LONG_PAGE_HEADER_BYTES);
 
   /** True until a record's start is known: at first, if the bytes do not begin with one. */
@@ -84,24 +64,12 @@ export class WalParser {
   /** Of a record from before the first page, still to be skipped. */
   #foreign = 0;
 
-  /** The record being read; its header may be incomplete. */
-  #record = NO_RECORD;
-  #headerFilled = 0;
-  readonly #header = Buffer.alloc(RECORD_HEADER_BYTES);
-  readonly #headerView = new DataView(this.#header.buffer, this.#header.byteOffset, RECORD_HEADER_BYTES);
-  #totalLength = 0;
-  /** Of the body. */
-  #remaining = 0;
-  #crc = CRC32C_INITIAL;
-  #captureLimit = 0;
-  #captured = 0;
-  #capture = Buffer.alloc(0);
-
-  #last = NO_RECORD;
-  #lastLow = 0;
-  #lastHigh = 0;
-  /** Start of a record that was given up in a crash; the next record must say so. */
-  #overwritten = NO_RECORD;
+  /** Start of the record being read; its header may be incomplete. */
+  #record = NO_POSITION;
+  /** What is there of it, unless all of it lies in one piece. */
+  readonly #partial = new PartialRecord();
+  /** The last record that was read to its end. */
+  readonly #whole: WholeRecord;
 
   #ended = false;
   #failure: unknown;
@@ -118,19 +86,18 @@ export class WalParser {
       });
     }
     this.#options = options;
-    this.#readsFragments = options.onRecord !== undefined || options.changedBlocks !== undefined;
-    this.#baseHigh = Number(options.startLsn >> 32n);
-    this.#base = BigInt(this.#baseHigh) << 32n;
-    this.#position = Number(options.startLsn - this.#base);
-    this.#start = this.#position;
+    this.#positions = new WalPositions(options.timeline, options.startLsn);
+    this.#position = this.#positions.first;
     this.#pages = new PageSequence(options);
-    this.#reader = new EventReader(options.zstd);
+    this.#chain = new RecordChain(this.#positions);
+    this.#reader = new RecordReader(options, this.#pages, this.#positions);
+    this.#whole = new WholeRecord(this.#positions);
     this.#searching = atPage;
   }
 
   /** End of the bytes pushed. */
   get positionLsn(): Lsn {
-    return this.#lsn(this.#position);
+    return this.#positions.lsn(this.#position);
   }
 
   /**
@@ -140,15 +107,16 @@ export class WalParser {
    */
   get nextRecordLsn(): Lsn {
     if (this.#searching) return this.#options.startLsn;
-    if (this.#record !== NO_RECORD) return this.#lsn(this.#record);
+    if (this.#record !== NO_POSITION) return this.#positions.lsn(this.#record);
     const next = this.#position + this.#skip;
     const page = next - (next % WAL_PAGE_BYTES);
-    return this.#lsn(Math.max(next, page + this.#pageHeaderBytes(page)));
+    return this.#positions.lsn(Math.max(next, page + this.#pageHeaderBytes(page)));
   }
 
   /** Start of the last record that ends at or before `positionLsn`; NO_LSN if none was read. */
   get lastRecordLsn(): Lsn {
-    return this.#last === NO_RECORD ? NO_LSN : this.#lsn(this.#last);
+    const { last } = this.#chain;
+    return last === NO_POSITION ? NO_LSN : this.#positions.lsn(last);
   }
 
   /** Major version of the server that wrote this; null until a page header was read, unless it was given. */
@@ -175,6 +143,8 @@ export class WalParser {
     } catch (error) {
       this.#failure = error;
       throw error;
+    } finally {
+      this.#whole.clear();
     }
     return this.#events;
   }
@@ -195,7 +165,7 @@ export class WalParser {
         offset += skipped;
         continue;
       }
-      const inPage = this.#position % WAL_PAGE_BYTES;
+      const inPage = this.#position & (WAL_PAGE_BYTES - 1);
       const headerBytes = this.#pageHeaderBytes(this.#position - inPage);
       if (inPage < headerBytes) {
         const taken = Math.min(headerBytes - inPage, left);
@@ -219,14 +189,14 @@ export class WalParser {
     const page = this.#position - headerBytes;
     const header = readPageHeader(this.#pageHeader.subarray(0, headerBytes));
     if (header.magic === 0 && this.#mayEnd(this.#pageHeader.subarray(0, headerBytes))) return;
-    this.#pages.check(this.#lsn(page), header);
+    this.#pages.check(this.#positions.lsn(page), header);
     const continued = (header.flags & PAGE_FLAG.continued) !== 0;
     if ((header.flags & PAGE_FLAG.overwritten) !== 0) {
       if (continued) throw this.#damaged(page, 'a page goes on with a record that it says was given up');
       this.#dropRecord();
       return;
     }
-    const remaining = this.#record === NO_RECORD ? this.#foreign : this.#bytesToCome(page);
+    const remaining = this.#record === NO_POSITION ? this.#foreign : this.#bytesToCome(page);
     if (this.#searching && this.#foreign === 0 && continued) {
       this.#foreign = header.remainingBytes;
       if (this.#foreign === 0 || this.#foreign > RECORD_BYTES_MAX) {
@@ -241,19 +211,21 @@ export class WalParser {
 
   /** Of the record being read. Its length is known: records are aligned, so that a page holds at least its first 8 bytes. */
   #bytesToCome(page: number): number {
-    if (this.#headerFilled === RECORD_HEADER_BYTES) return this.#remaining;
-    const totalLength = this.#headerView.getUint32(0, true);
+    const { headerBytes, remaining, totalLength } = this.#partial;
+    if (headerBytes === RECORD_HEADER_BYTES) return remaining;
     if (totalLength < RECORD_HEADER_BYTES || totalLength > RECORD_BYTES_MAX) {
-      throw this.#damaged(this.#record, `a record of ${totalLength} bytes before the page at ${this.#text(page)}`);
+      throw this.#damaged(
+        this.#record,
+        `a record of ${totalLength} bytes before the page at ${this.#positions.text(page)}`,
+      );
     }
-    return totalLength - this.#headerFilled;
+    return totalLength - headerBytes;
   }
 
   #dropRecord(): void {
-    if (this.#record !== NO_RECORD) this.#overwritten = this.#record;
-    this.#record = NO_RECORD;
-    this.#headerFilled = 0;
-    this.#remaining = 0;
+    if (this.#record !== NO_POSITION) this.#chain.giveUp(this.#record);
+    this.#record = NO_POSITION;
+    this.#partial.begin();
     this.#foreign = 0;
     this.#searching = false;
   }
@@ -262,28 +234,24 @@ export class WalParser {
   #readInPage(bytes: Buffer, view: DataView, start: number, end: number): number {
     let at = start;
     while (at < end) {
-      if (this.#record === NO_RECORD) {
+      if (this.#record === NO_POSITION) {
         if (this.#foreign > 0) {
-          const skipped = Math.min(this.#foreign, end - at);
-          this.#foreign -= skipped;
-          this.#position += skipped;
-          at += skipped;
+          at = this.#skipForeign(at, end);
           if (this.#foreign > 0) continue;
-          this.#searching = false;
-          this.#skip = -this.#position & 7;
           return at;
         }
         this.#record = this.#position;
         if (end - at >= RECORD_HEADER_BYTES) {
           const totalLength = view.getUint32(at, true);
           if (totalLength === 0 && this.#mayEnd(bytes.subarray(at, at + RECORD_HEADER_BYTES))) return at;
-          this.#totalLength = totalLength;
-          this.#checkHeader(view, at);
+          this.#chain.checkHeader(this.#record, view, at);
           if (end - at >= totalLength) {
-            this.#checkCrc(updateCrc32c(CRC32C_INITIAL, view, at + RECORD_HEADER_BYTES, at + totalLength), view, at);
+            const bodyStart = at + RECORD_HEADER_BYTES;
+            const recordEnd = at + totalLength;
+            this.#checkCrc(updateCrc32c(CRC32C_INITIAL, view, bodyStart, recordEnd), view, at);
             this.#position += totalLength;
-            this.#finishRecord(view, at, bytes, at + RECORD_HEADER_BYTES, at + totalLength);
-            at += totalLength;
+            this.#finishRecord(totalLength, view, at, bytes, bodyStart, recordEnd);
+            at = recordEnd;
             if (this.#skip === 0) continue;
             if (this.#skip > end - at) return at;
             at += this.#skip;
@@ -292,85 +260,53 @@ export class WalParser {
             continue;
           }
         }
-        this.#headerFilled = 0;
+        this.#partial.begin();
       }
-      if (this.#headerFilled < RECORD_HEADER_BYTES) {
-        const taken = Math.min(RECORD_HEADER_BYTES - this.#headerFilled, end - at);
-        bytes.copy(this.#header, this.#headerFilled, at, at + taken);
-        this.#headerFilled += taken;
-        this.#position += taken;
-        at += taken;
-        if (this.#headerFilled < RECORD_HEADER_BYTES) continue;
-        this.#totalLength = this.#headerView.getUint32(0, true);
-        if (this.#totalLength === 0 && this.#mayEnd(this.#header)) return at;
-        this.#checkHeader(this.#headerView, 0);
-        this.#beginBody();
-      } else {
-        const taken = Math.min(this.#remaining, end - at);
-        this.#crc = updateCrc32c(this.#crc, view, at, at + taken);
-        if (this.#captured < this.#captureLimit) this.#captureBytes(bytes, at, taken);
-        this.#remaining -= taken;
-        this.#position += taken;
-        at += taken;
-      }
-      if (this.#remaining === 0) {
-        this.#checkCrc(this.#crc, this.#headerView, 0);
-        this.#finishRecord(this.#headerView, 0, this.#capture, 0, this.#captured);
-        if (this.#capture.length > CAPTURE_BYTES_KEPT) this.#capture = Buffer.alloc(0);
-        return at;
-      }
+      const reached = this.#takePart(bytes, view, at, end);
+      if (this.#ended || this.#record === NO_POSITION) return reached;
+      at = reached;
     }
     return at;
   }
 
-  #beginBody(): void {
-    this.#remaining = this.#totalLength - RECORD_HEADER_BYTES;
-    this.#crc = CRC32C_INITIAL;
-    this.#captured = 0;
-    const manager = this.#header.readUInt8(17);
-    const whole = this.#overwritten !== NO_RECORD || GATHERED_WHOLE.has(manager);
-    const wanted = this.#reader.bodyBytesWanted(manager, this.#header.readUInt8(16), this.#remaining);
-    const limit = whole ? RECORD_BYTES_MAX : Math.max(wanted, this.#readsFragments ? FRAGMENT_BYTES_MAX : 0);
-    this.#captureLimit = Math.min(limit, this.#remaining);
+  /** Of a record from before the first page. Returns where what follows it begins. */
+  #skipForeign(at: number, end: number): number {
+    const skipped = Math.min(this.#foreign, end - at);
+    this.#foreign -= skipped;
+    this.#position += skipped;
+    if (this.#foreign === 0) {
+      this.#searching = false;
+      this.#skip = -this.#position & 7;
+    }
+    return at + skipped;
   }
 
-  /** The buffer grows with the bytes that came, never by what a header announces. */
-  #captureBytes(bytes: Buffer, at: number, length: number): void {
-    const wanted = Math.min(length, this.#captureLimit - this.#captured);
-    if (this.#captured + wanted > this.#capture.length) {
-      const grown = Buffer.allocUnsafe(Math.max(2 * this.#capture.length, this.#captured + wanted, FRAGMENT_BYTES_MAX));
-      this.#capture.copy(grown, 0, 0, this.#captured);
-      this.#capture = grown;
+  /** Takes the next part of a record that does not lie in one piece: of its header, or of its body. Returns where that part ends. */
+  #takePart(bytes: Buffer, view: DataView, start: number, end: number): number {
+    const partial = this.#partial;
+    let at: number;
+    if (partial.headerBytes < RECORD_HEADER_BYTES) {
+      at = partial.takeHeader(bytes, start, end);
+      this.#position += at - start;
+      if (partial.headerBytes < RECORD_HEADER_BYTES) return at;
+      if (partial.totalLength === 0 && this.#mayEnd(partial.header)) return at;
+      this.#chain.checkHeader(this.#record, partial.headerView, 0);
+      partial.beginBody(this.#bodyBytesWanted());
+    } else {
+      at = partial.takeBody(bytes, view, start, end);
+      this.#position += at - start;
     }
-    bytes.copy(this.#capture, this.#captured, at, at + wanted);
-    this.#captured += wanted;
+    if (partial.remaining > 0) return at;
+    this.#checkCrc(partial.crc, partial.headerView, 0);
+    this.#finishRecord(partial.totalLength, partial.headerView, 0, partial.bytes, 0, partial.keptBytes);
+    partial.release();
+    return at;
   }
 
-  #checkHeader(view: DataView, at: number): void {
-    const totalLength = this.#totalLength;
-    if (totalLength < RECORD_HEADER_BYTES || totalLength > RECORD_BYTES_MAX) {
-      throw this.#damaged(this.#record, `a record of ${totalLength} bytes`);
-    }
-    const previousLow = view.getUint32(at + 8, true);
-    const previousHigh = view.getUint32(at + 12, true);
-    if (this.#last === NO_RECORD) {
-      // Its predecessor began before the first byte. Else something was passed over as the rest of that one, which no checksum covers.
-      const high = this.#high(this.#start);
-      const before = previousHigh < high || (previousHigh === high && previousLow < this.#start % HALF);
-      if (!before) throw this.#wrongPredecessor(previousHigh, previousLow);
-    } else if (previousLow !== this.#lastLow || previousHigh !== this.#lastHigh) {
-      throw this.#wrongPredecessor(previousHigh, previousLow);
-    }
-    const manager = view.getUint8(at + 17);
-    if (manager > RESOURCE_MANAGER_BUILT_IN_MAX && manager < RESOURCE_MANAGER_CUSTOM_MIN) {
-      throw this.#damaged(this.#record, `a record of the unknown resource manager ${manager}`);
-    }
-  }
-
-  #wrongPredecessor(high: number, low: number): TidemarkError {
-    const named = formatLsn(joinHalves(high, low));
-    const known = this.#last === NO_RECORD ? 'one before the first byte' : this.#text(this.#last);
-    return this.#damaged(this.#record, `a record that follows the one at ${named}, expected was ${known}`);
+  #bodyBytesWanted(): number {
+    if (this.#chain.awaitsOverwrite) return RECORD_BYTES_MAX;
+    const { header, totalLength } = this.#partial;
+    return this.#reader.bodyBytesWanted(header.readUInt8(17), header.readUInt8(16), totalLength - RECORD_HEADER_BYTES);
   }
 
   /** @param bodyCrc the running checksum of the body; the header's follows */
@@ -381,102 +317,25 @@ export class WalParser {
   }
 
   /** The position is one past the record's last byte. Its header lies in `view` at `at`, what is kept of its body in `bytes`. */
-  #finishRecord(view: DataView, at: number, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
-    const manager = view.getUint8(at + 17);
-    const info = view.getUint8(at + 16);
-    if (this.#overwritten !== NO_RECORD) this.#checkOverwrite(manager, info, bytes.subarray(bodyStart, bodyEnd));
-    this.#readEvent(view, at, manager, info, bytes, bodyStart, bodyEnd);
-    if (this.#options.changedBlocks !== undefined) {
-      this.#gatherBlocks(this.#options.changedBlocks, manager, info, bytes, bodyStart, bodyEnd);
-    }
-    this.#options.onRecord?.(this.#describe(view, at, bytes.subarray(bodyStart, bodyEnd)));
-    this.#last = this.#record;
-    this.#lastLow = this.#record % HALF;
-    this.#lastHigh = this.#high(this.#record);
-    this.#record = NO_RECORD;
-    this.#headerFilled = 0;
-    const switched = manager === RESOURCE_MANAGER.xlog && (info & 0xf0) === XLOG_RECORD.switch;
-    this.#skip = switched ? -this.#position & (this.#segmentBytes - 1) : -this.#position & 7;
-  }
-
-  #readEvent(
+  #finishRecord(
+    totalLength: number,
     view: DataView,
     at: number,
-    manager: number,
-    info: number,
     bytes: Buffer,
-    start: number,
-    end: number,
+    bodyStart: number,
+    bodyEnd: number,
   ): void {
-    const xid = view.getUint32(at + 4, true);
-    let read;
-    try {
-      read = this.#reader.read({ manager, info, xid, bytes, start, end, majorVersion: this.#pages.majorVersion });
-    } catch (error) {
-      throw this.#damaged(this.#record, `a record of a transaction that is not understood: ${String(error)}`, error);
-    }
-    if (read === null) return;
-    const { event, droppedRelations } = read;
-    if (this.#options.changedBlocks !== undefined && droppedRelations !== undefined) {
-      gatherDroppedRelations(this.#options.changedBlocks, droppedRelations);
-    }
-    this.#events.push({
-      ...event,
-      lsn: this.#lsn(this.#record),
-      endLsn: this.#lsn(this.#position),
-      previousLsn: previousOf(view, at),
-    });
-  }
-
-  #gatherBlocks(
-    collector: ChangedBlockCollector,
-    manager: number,
-    info: number,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
-    const { majorVersion } = this.#pages;
-    assert(majorVersion !== null, 'the version is given or a page was read before blocks are gathered');
-    try {
-      gatherBlocks(collector, manager, info, bytes, start, end, this.#totalLength - RECORD_HEADER_BYTES, majorVersion);
-    } catch (error) {
-      throw this.#damaged(this.#record, `a record that is not understood: ${String(error)}`, error);
-    }
-  }
-
-  /** A record was dropped because its page said so: the next record has to name it, or the page was damaged. */
-  #checkOverwrite(manager: number, info: number, body: Buffer): void {
-    const dropped = this.#lsn(this.#overwritten);
-    this.#overwritten = NO_RECORD;
-    const names = manager === RESOURCE_MANAGER.xlog && (info & 0xf0) === XLOG_RECORD.overwriteContrecord;
-    // A fragment header of 2 bytes, then the position and a time.
-    if (!names || body.length < 10 || body.readBigUInt64LE(2) !== dropped) {
-      throw this.#damaged(this.#record, `a record that should say that the one at ${formatLsn(dropped)} was given up`);
-    }
-  }
-
-  #describe(view: DataView, at: number, body: Buffer): WalRecord {
-    const record = this.#record;
-    const totalLength = this.#totalLength;
-    return {
-      lsn: this.#lsn(record),
-      endLsn: this.#lsn(this.#position),
-      previousLsn: previousOf(view, at),
-      xid: view.getUint32(at + 4, true),
-      resourceManager: view.getUint8(at + 17),
-      info: view.getUint8(at + 16),
-      totalLength,
-      fragments: () => {
-        const { majorVersion } = this.#pages;
-        assert(majorVersion !== null, 'the version is given or a page was read before fragments are');
-        try {
-          return readFragments(body, totalLength - RECORD_HEADER_BYTES, majorVersion);
-        } catch (error) {
-          throw this.#damaged(record, `a record that is not understood: ${String(error)}`, error);
-        }
-      },
-    };
+    const record = this.#whole;
+    record.set(this.#record, this.#position, totalLength, view, at);
+    record.setBody(bytes, bodyStart, bodyEnd);
+    if (this.#chain.awaitsOverwrite) this.#chain.checkOverwrite(record);
+    const event = this.#reader.read(record);
+    if (event !== null) this.#events.push(event);
+    this.#chain.append(this.#record);
+    this.#record = NO_POSITION;
+    this.#partial.begin();
+    const switched = record.manager === RESOURCE_MANAGER.xlog && (record.info & 0xf0) === XLOG_RECORD.switch;
+    this.#skip = switched ? -this.#position & (this.#segmentBytes - 1) : -this.#position & 7;
   }
 
   /** Whether zeros where something should begin are the end of the WAL. Else they are damage, which the caller's checks report. */
@@ -486,20 +345,7 @@ export class WalParser {
     return true;
   }
 
-  #damaged(position: number, reason: string, cause?: unknown): TidemarkError {
-    return damagedWal(this.#options.timeline, this.#lsn(position), reason, cause);
-  }
-
-  #text(position: number): string {
-    return formatLsn(this.#lsn(position));
-  }
-
-  #lsn(position: number): Lsn {
-    return lsn(this.#base + BigInt(position));
-  }
-
-  /** Upper half of the absolute position. */
-  #high(position: number): number {
-    return this.#baseHigh + Math.floor(position / HALF);
+  #damaged(position: number, reason: string): TidemarkError {
+    return this.#positions.damaged(position, reason);
   }
 }

@@ -1,4 +1,4 @@
-import { lsn, type Lsn } from '../postgres/lsn.ts';
+import type { Lsn } from '../postgres/lsn.ts';
 import type { RecordFragments } from './record-fragments.ts';
 
 /** Resource managers whose records mean something here; their numbers are the same in PostgreSQL 13 to 18. */
@@ -52,9 +52,5 @@ export interface WalRecord {
 
 /** `xl_prev` of the record header at `at`. */
 export function previousOf(view: DataView, at: number): Lsn {
-  return joinHalves(view.getUint32(at + 12, true), view.getUint32(at + 8, true));
-}
-
-export function joinHalves(high: number, low: number): Lsn {
-  return lsn((BigInt(high) << 32n) | BigInt(low));
+  return view.getBigUint64(at + 8, true) as Lsn;
 }
