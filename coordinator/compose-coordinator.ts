@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { ZstdPool } from '../shared/compression/zstd-pool.ts';
 import { systemClock } from '../shared/lifecycle/clock.ts';
@@ -75,7 +74,7 @@ export async function composeCoordinator(
 
   // The copy.
   const root = path.resolve(config.repository.path);
-  const posix = await PosixRepository.open(root, { create: { cluster: config.cluster, repositoryId: randomUUID() } });
+  const posix = await PosixRepository.open(root, { cluster: config.cluster });
   closers.push(() => posix.close());
   const terms = await TermStore.open(path.join(root, TERM_FILE));
   const zstd = new ZstdPool({ workers: config.compression.workers, level: 3 });

@@ -7,12 +7,17 @@ import { createLogger } from '../shared/observability/logger.ts';
 import { composeCoordinator } from './compose-coordinator.ts';
 import { checkCoordinatorConfig } from './config/check-coordinator-config.ts';
 import { coordinatorConfigSchema, type CoordinatorConfig } from './config/coordinator-config.ts';
+import { makeNewRepository } from './new-repository.ts';
 
 const PROGRAM = 'tidemark-coordinator';
 
-function readConfig(): CoordinatorConfig {
+const NEW_REPOSITORY = 'new-repository';
+
+async function readConfig(): Promise<CoordinatorConfig> {
   try {
-    const { configFile, check } = parseProcessOptions(PROGRAM, process.argv.slice(2));
+    const { configFile, check, flags } = parseProcessOptions(PROGRAM, process.argv.slice(2), {
+      [NEW_REPOSITORY]: 'make the empty repository at repository.path, and end',
+    });
     const config = loadConfig({
       schema: coordinatorConfigSchema,
       file: configFile ?? undefined,
@@ -23,13 +28,17 @@ function readConfig(): CoordinatorConfig {
       process.stdout.write('The configuration is right.\n');
       process.exit(0);
     }
+    if (flags.has(NEW_REPOSITORY)) {
+      process.stdout.write(`${await makeNewRepository(config)} is a new, empty repository.\n`);
+      process.exit(0);
+    }
     return config;
   } catch (error) {
     return exitWithError(PROGRAM, error);
   }
 }
 
-const config = readConfig();
+const config = await readConfig();
 const logger = createLogger({ name: 'coordinator', level: config.log.level });
 const closers: (() => Promise<void> | void)[] = [];
 await runProcess({

@@ -205,6 +205,19 @@ export const ERROR_CODES = {
     exitCode: 2,
     retryable: false,
   },
+  'TM-REPO-011': {
+    meaning: 'there is no repository at a path',
+    remedy:
+      'Check the path, and whether its disk is mounted. A coordinator’s first one is made by tidemark-coordinator --config FILE --new-repository.',
+    exitCode: 2,
+    retryable: false,
+  },
+  'TM-REPO-012': {
+    meaning: 'there is a repository already',
+    remedy: 'Start the coordinator without --new-repository, or name another directory.',
+    exitCode: 2,
+    retryable: false,
+  },
   'TM-BACKUP-001': {
     meaning: 'a base backup failed',
     remedy: 'See the message; the next one starts anew.',

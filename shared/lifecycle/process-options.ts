@@ -10,13 +10,21 @@ export interface ProcessOptions {
   readonly configFile: string | null;
   /** `--check`: read the configuration, say whether it is right, and end. */
   readonly check: boolean;
+  /** Of the program's own flags, those that are set. */
+  readonly flags: ReadonlySet<string>;
 }
 
 /**
- * Reads `--config FILE` (or TIDEMARK_CONFIG) and `--check`; answers `--help` and `--version` and ends the process.
+ * Reads `--config FILE` (or TIDEMARK_CONFIG), `--check` and the program's own flags; answers `--help` and `--version` and ends
+ * the process.
+ * @param flags of this program alone, without the dashes, and what each does
  * @throws TidemarkError TM-USAGE-001
  */
-export function parseProcessOptions(program: string, args: readonly string[]): ProcessOptions {
+export function parseProcessOptions(
+  program: string,
+  args: readonly string[],
+  flags: Readonly<Record<string, string>> = {},
+): ProcessOptions {
   let values;
   try {
     ({ values } = parseArgs({
@@ -24,6 +32,7 @@ export function parseProcessOptions(program: string, args: readonly string[]): P
       options: {
         config: { type: 'string', short: 'c' },
         check: { type: 'boolean', default: false },
+        ...Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'boolean' } as const])),
         help: { type: 'boolean', short: 'h', default: false },
         version: { type: 'boolean', short: 'V', default: false },
       },
@@ -32,20 +41,28 @@ export function parseProcessOptions(program: string, args: readonly string[]): P
     throw new TidemarkError('TM-USAGE-001', (cause as Error).message, { hint: `See ${program} --help.`, cause });
   }
   if (values.help) {
-    process.stdout.write(
-      `Usage: ${program} --config FILE [--check]\n\n` +
-        '  -c, --config FILE  the configuration, YAML; every option has a variable TIDEMARK_… too\n' +
-        '      --check        say whether the configuration is right, and end\n' +
-        '  -V, --version      print the version\n' +
-        '  -h, --help         print this\n',
-    );
+    const lines = {
+      '-c, --config FILE': 'the configuration, YAML; every option has a variable TIDEMARK_… too',
+      '    --check': 'say whether the configuration is right, and end',
+      ...Object.fromEntries(Object.entries(flags).map(([name, what]) => [`    --${name}`, what])),
+      '-V, --version': 'print the version',
+      '-h, --help': 'print this',
+    };
+    const usage = ['check', ...Object.keys(flags)].map((name) => `--${name}`).join(' | ');
+    const help = Object.entries(lines).map(([option, what]) => `  ${option.padEnd(20)}  ${what}\n`);
+    process.stdout.write(`Usage: ${program} --config FILE [${usage}]\n\n${help.join('')}`);
     process.exit(0);
   }
   if (values.version) {
     process.stdout.write(`${packageVersion()}\n`);
     process.exit(0);
   }
-  return { configFile: values.config ?? process.env['TIDEMARK_CONFIG'] ?? null, check: values.check };
+  const set: Readonly<Record<string, unknown>> = values;
+  return {
+    configFile: values.config ?? process.env['TIDEMARK_CONFIG'] ?? null,
+    check: values.check,
+    flags: new Set(Object.keys(flags).filter((name) => set[name] === true)),
+  };
 }
 
 /** The version in package.json, from the sources, from dist/ and from an installed package alike. */

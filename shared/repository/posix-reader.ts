@@ -27,10 +27,10 @@ export class PosixReader implements ReadableRepository {
 
   /**
    * Opens a repository that exists.
-   * @throws TidemarkError TM-REPO-001 if there is none, TM-REPO-003 if its manifest is damaged, TM-REPO-008 for a newer format
+   * @throws TidemarkError TM-REPO-011 if there is none, TM-REPO-001 if it cannot be read, TM-REPO-003 if its manifest is damaged, TM-REPO-008 for a newer format
    */
   static async open(path: string): Promise<PosixReader> {
-    let root: string;
+    let root: string | undefined;
     let bytes: Buffer;
     try {
       root = await realpath(path);
@@ -41,8 +41,11 @@ export class PosixReader implements ReadableRepository {
         await handle.close();
       }
     } catch (error) {
-      const absent = isErrno(error, 'ENOENT') || (error instanceof TidemarkError && error.code === 'TM-REPO-002');
-      const reason = absent ? `it has no ${REPOSITORY_MANIFEST_PATH}` : (error as Error).message;
+      if (isErrno(error, 'ENOENT') || (error instanceof TidemarkError && error.code === 'TM-REPO-002')) {
+        const what = root === undefined ? 'it does not exist' : `it has no ${REPOSITORY_MANIFEST_PATH}`;
+        throw new TidemarkError('TM-REPO-011', `${path} is no repository: ${what}`, { cause: error });
+      }
+      const reason = (error as Error).message;
       throw new TidemarkError('TM-REPO-001', `${path} cannot be opened as a repository: ${reason}`, { cause: error });
     }
     return new PosixReader(path, root, decodeRepositoryManifest(bytes, path));

@@ -22,6 +22,8 @@ import { WriterLock } from './writer-lock.ts';
 const COMPARE_BYTES = 256 * 1024;
 
 interface OpenOptions {
+  /** That it must belong to. */
+  readonly cluster?: string;
   /** Makes the repository if the directory is missing or empty. One that exists must belong to this cluster; it keeps its id. */
   readonly create?: { readonly cluster: string; readonly repositoryId: string };
 }
@@ -44,23 +46,26 @@ export class PosixRepository implements Repository {
   }
 
   /**
-   * Opens a repository for writing and takes its lock, which the process's end gives back, however it ends.
-   * @throws TidemarkError TM-REPO-001 if it is not there, cannot be used or is in use, TM-REPO-005 if it belongs to another cluster
+   * Opens a repository for writing and takes its lock, which the process's end gives back, however it ends. Where there is none,
+   * and none is to be made, nothing is written.
+   * @throws TidemarkError TM-REPO-011 if there is none, TM-REPO-001 if it cannot be used or is in use, TM-REPO-005 if it belongs
+   * to another cluster
    */
   static async open(path: string, options: OpenOptions = {}): Promise<PosixRepository> {
     let lock: WriterLock | undefined;
     try {
-      if (options.create !== undefined) await makeDirectory(path);
+      if (options.create === undefined) await PosixReader.open(path);
+      else await makeDirectory(path);
       const root = await realpath(path);
       lock = await WriterLock.acquire(root);
       await removeTemporaryFiles(root);
       if (options.create !== undefined) await createManifest(root, options.create);
       const reader = await PosixReader.open(path);
-      const { cluster } = reader.manifest;
-      if (options.create !== undefined && options.create.cluster !== cluster) {
+      const { cluster = options.create?.cluster } = options;
+      if (cluster !== undefined && cluster !== reader.manifest.cluster) {
         throw new TidemarkError(
           'TM-REPO-005',
-          `the repository ${path} belongs to cluster ${cluster}, not to ${options.create.cluster}`,
+          `the repository ${path} belongs to cluster ${reader.manifest.cluster}, not to ${cluster}`,
         );
       }
       return new PosixRepository(reader, lock);

@@ -40,7 +40,7 @@ export class TidemarkProcess implements AsyncDisposable {
   }
 
   /** Starts it without waiting: for one that is not expected to become ready. */
-  async startOnly(): Promise<ChildProcess> {
+  async startOnly(flags: readonly string[] = []): Promise<ChildProcess> {
     if (this.running) throw new Error(`${this.name} runs already`);
     const checkout = reachableCheckout();
     this.#process = await ChildProcess.start({
@@ -53,6 +53,7 @@ export class TidemarkProcess implements AsyncDisposable {
         path.join(checkout.root, 'dist', this.#options.program),
         '--config',
         this.configFile,
+        ...flags,
       ],
       directory: this.directory,
       logFile: this.logFile,

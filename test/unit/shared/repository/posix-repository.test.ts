@@ -55,17 +55,19 @@ describe('PosixRepository', () => {
     assert.deepEqual(second.manifest, { format: 1, ...create });
     await second.close();
     assert.deepEqual((await PosixReader.open(path)).manifest, { format: 1, ...create });
-    await assert.rejects(PosixRepository.open(path, { create: { cluster: 'shop', repositoryId: 'east' } }), {
-      code: 'TM-REPO-005',
-    });
+    for (const other of [{ create: { cluster: 'shop', repositoryId: 'east' } }, { cluster: 'shop' }]) {
+      await assert.rejects(PosixRepository.open(path, other), { code: 'TM-REPO-005' });
+    }
+    await (await PosixRepository.open(path, { cluster: 'bank' })).close();
   });
 
   it('is not made in a directory that holds something else, nor opened where there is none', async () => {
     await writeFile(join(directory, 'letter.txt'), 'dear');
     await assert.rejects(PosixRepository.open(directory, { create }), { code: 'TM-REPO-001' });
-    await assert.rejects(PosixRepository.open(directory), { code: 'TM-REPO-001' });
-    await assert.rejects(PosixReader.open(directory), { code: 'TM-REPO-001' });
-    await assert.rejects(PosixReader.open(join(directory, 'nowhere')), { code: 'TM-REPO-001' });
+    for (const path of [directory, join(directory, 'nowhere')]) {
+      await assert.rejects(PosixRepository.open(path, { cluster: 'bank' }), { code: 'TM-REPO-011' });
+      await assert.rejects(PosixReader.open(path), { code: 'TM-REPO-011' });
+    }
     assert.deepEqual(await readdir(directory), ['letter.txt']);
   });
 
