@@ -54,6 +54,26 @@ export function updateCrc32c(state: number, view: DataView, start: number, end: 
       t[256 + ((d >>> 16) & 255)]! ^
       t[d >>> 24]!;
   }
+  // What is left of a record, and most of a small one: fewer than sixteen bytes.
+  if (at + 8 <= end) {
+    const a = view.getInt32(at, true) ^ crc;
+    const b = view.getInt32(at + 4, true);
+    crc =
+      t[1792 + (a & 255)]! ^
+      t[1536 + ((a >>> 8) & 255)]! ^
+      t[1280 + ((a >>> 16) & 255)]! ^
+      t[1024 + (a >>> 24)]! ^
+      t[768 + (b & 255)]! ^
+      t[512 + ((b >>> 8) & 255)]! ^
+      t[256 + ((b >>> 16) & 255)]! ^
+      t[b >>> 24]!;
+    at += 8;
+  }
+  if (at + 4 <= end) {
+    const a = view.getInt32(at, true) ^ crc;
+    crc = t[768 + (a & 255)]! ^ t[512 + ((a >>> 8) & 255)]! ^ t[256 + ((a >>> 16) & 255)]! ^ t[a >>> 24]!;
+    at += 4;
+  }
   for (; at < end; at++) crc = (crc >>> 8) ^ t[(crc ^ view.getUint8(at)) & 255]!;
   return crc;
 }

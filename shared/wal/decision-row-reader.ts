@@ -2,6 +2,7 @@ import { readDecisionTuple, readDecisionTupleOnPage, type DecisionTuple } from '
 import { HEAP_PAGE_BYTES, restorePage, type ZstdDecompress } from './page-image.ts';
 import { BLOCK_FLAG, COMPRESSED_BEFORE_15, COMPRESSED_FROM_15, FRAGMENT_ID, HAS_HOLE } from './record-fragments.ts';
 import { RelationCache } from './relation-cache.ts';
+import type { WholeRecord } from './whole-record.ts';
 
 /** A row that a record writes. */
 export interface WrittenDecisionRow {
@@ -19,15 +20,7 @@ const ROW_HEADER_BYTES = 5;
 /** The row's place on its page, and flags. */
 const INSERT_DATA_BYTES = 3;
 
-interface InsertRecord {
-  /** Of the record's header. */
-  readonly xid: number;
-  readonly majorVersion: number;
-  /** Hold from `start` to `end` what follows the record's header. */
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
+type InsertRecord = Pick<WholeRecord, 'xid' | 'bytes' | 'bodyStart' | 'bodyEnd'>;
 
 /**
  * Finds the rows of Citus's pg_dist_transaction among all that is inserted, from WAL alone: nobody says which relation it is, and
@@ -53,8 +46,8 @@ export class DecisionRowReader {
   }
 
   /** Reads a record INSERT (or INSERT with a new page) of the resource manager `heap`; null if it writes no such row. */
-  read(record: InsertRecord): WrittenDecisionRow | null {
-    const { bytes, start, end, majorVersion } = record;
+  read(record: InsertRecord, majorVersion: number): WrittenDecisionRow | null {
+    const { bytes, bodyStart: start, bodyEnd: end } = record;
     if (end - start < BLOCK_FRAGMENT_BYTES || bytes[start] !== 0) return null;
     const flags = bytes[start + 1] ?? 0;
     const dataBytes = bytes.readUInt16LE(start + 2);

@@ -45,8 +45,7 @@ export class EventReader {
       return readPlainEnd(record) ?? readTransaction(record, majorVersion, changedBlocks);
     }
     if (isInsert(manager, info)) {
-      const { xid, bytes, bodyStart, bodyEnd } = record;
-      const row = this.#rows.read({ xid, bytes, start: bodyStart, end: bodyEnd, majorVersion: majorVersion ?? 15 });
+      const row = this.#rows.read(record, majorVersion ?? 15);
       return row === null ? null : eventOf({ kind: 'decision-row', ...row, timeUs: 0n, subxids: NO_SUBXIDS }, record);
     }
     if (manager === RESOURCE_MANAGER.storage && (info & 0xf0) === STORAGE_CREATE) this.#rows.relationMade();

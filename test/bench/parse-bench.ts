@@ -19,6 +19,8 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 const RUN_BYTES = 1024 * 1024;
 /** What is read again and again stays in memory. */
 const WAL_BYTES_MAX = 256e6;
+/** So small are the records that this is more than a million of them. */
+const TINY_BYTES_MAX = 64e6;
 const PASSES = 5;
 
 interface ParseRow {
@@ -54,6 +56,7 @@ export const parseBenchmark: Benchmark = {
     const wanted = Math.min(bytes, WAL_BYTES_MAX);
     const kinds: readonly (readonly [string, (sinceLsn: string) => Promise<void>])[] = [
       ['transfers (as pgbench)', (sinceLsn) => makeTransfers(server, wanted, sinceLsn)],
+      ['tiny transactions', (sinceLsn) => makeTinyTransactions(server, Math.min(wanted, TINY_BYTES_MAX), sinceLsn)],
       ['orders (rows, images)', (sinceLsn) => makeWal(server, wanted, sinceLsn)],
     ];
     await makeRoundTables(server);
@@ -74,6 +77,17 @@ export const parseBenchmark: Benchmark = {
 async function makeTransfers(server: PostgresServer, walBytes: number, sinceLsn: string): Promise<void> {
   for (;;) {
     await transfers(server, 2, 10_000);
+    if (Number(await server.value('SELECT pg_current_wal_insert_lsn() - $1::pg_lsn', [sinceLsn])) >= walBytes) return;
+  }
+}
+
+/** Of two records each: a row of one column, and the commit. */
+async function makeTinyTransactions(server: PostgresServer, walBytes: number, sinceLsn: string): Promise<void> {
+  await server.query('CREATE TABLE tiny (a int)');
+  for (;;) {
+    await server.query(`DO $$ BEGIN
+      FOR n IN 1..50000 LOOP INSERT INTO tiny VALUES (n); COMMIT; END LOOP;
+    END $$`);
     if (Number(await server.value('SELECT pg_current_wal_insert_lsn() - $1::pg_lsn', [sinceLsn])) >= walBytes) return;
   }
 }

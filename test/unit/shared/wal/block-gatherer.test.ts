@@ -148,6 +148,15 @@ describe('gathering blocks', () => {
     }
   });
 
+  it('finds a database that is dropped in more tablespaces than the fragments of a record would need', () => {
+    const builder = new WalBuilder();
+    const tablespaces = Array.from({ length: 3000 }, (_, index) => 20_000 + index);
+    builder.record({ manager: DATABASE, info: 0x20, body: mainData(uint32(79, tablespaces.length, ...tablespaces)) });
+    const expected = tablespaces.map((tablespaceOid) => `${tablespaceOid}/79`);
+    assert.deepEqual(lines(gathered(builder)), expected);
+    assert.deepEqual(lines(gathered(builder, [1000])), expected);
+  });
+
   it('finds what each kind of a transaction end drops, and nothing in a PREPARE', () => {
     for (const kind of ['commit', 'abort', 'commit-prepared', 'rollback-prepared', 'prepare'] as const) {
       const builder = new WalBuilder();

@@ -146,7 +146,7 @@ describe('rows that decide over branches', () => {
     );
     fc.assert(
       fc.property(bytes, fc.constantFrom(13, 15, 18), (body, majorVersion) => {
-        reader.read({ xid: 700, majorVersion, bytes: Buffer.from(body), start: 0, end: body.length });
+        reader.read({ xid: 700, bytes: Buffer.from(body), bodyStart: 0, bodyEnd: body.length }, majorVersion);
       }),
       { numRuns: 3000 },
     );
