@@ -1,9 +1,9 @@
-import { truncateSync } from 'node:fs';
+import { constants, truncateSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { OpenFile } from '../../coordinator/journal/journal-file.ts';
 
 /**
- * A disk that keeps, at a power failure, nothing of a file but what was synced. Only files that are opened through it lose anything.
+ * A disk that keeps, at a power failure, nothing of a file but what was synced, or written to a file that is opened for synchronous writes. Only files that are opened through it lose anything.
  */
 export class LossyDisk {
   readonly #syncedBytes = new Map<string, number>();
@@ -13,7 +13,6 @@ export class LossyDisk {
     if (this.#isOff) throw failure();
     const handle = await open(path, flags, mode);
     const sync = handle.sync.bind(handle);
-    const datasync = handle.datasync.bind(handle);
     const writev = handle.writev.bind(handle);
     const note = async (doSync: () => Promise<void>): Promise<void> => {
       const { size } = await handle.stat();
@@ -22,10 +21,11 @@ export class LossyDisk {
       this.#syncedBytes.set(path, size);
     };
     handle.sync = () => note(sync);
-    handle.datasync = () => note(datasync);
     handle.writev = (async (buffers: readonly NodeJS.ArrayBufferView[], position?: number) => {
       if (this.#isOff) throw failure();
-      return writev(buffers, position);
+      const written = await writev(buffers, position);
+      if (flags & constants.O_DSYNC) await note(async () => {});
+      return written;
     }) as FileHandle['writev'];
     return handle;
   };

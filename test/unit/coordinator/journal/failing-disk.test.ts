@@ -78,17 +78,16 @@ describe('the WAL store on a failing disk', () => {
     const openFile = async (path: string, flags: number, mode: number): Promise<FileHandle> => {
       const handle = await open(path, flags, mode);
       const writev = handle.writev.bind(handle);
-      const datasync = handle.datasync.bind(handle);
       handle.writev = (async (buffers: readonly NodeJS.ArrayBufferView[], position?: number) => {
-        if (failing !== 'write') return writev(buffers, position);
-        // As a full disk does it: a part is written.
-        await handle.write((buffers[0] as Buffer).subarray(0, 30), 0, 30, position ?? null);
-        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+        if (failing === 'write') {
+          // As a full disk does it: a part is written.
+          await handle.write((buffers[0] as Buffer).subarray(0, 30), 0, 30, position ?? null);
+          throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+        }
+        const written = await writev(buffers, position);
+        if (failing === 'sync') throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'write' });
+        return written;
       }) as typeof handle.writev;
-      handle.datasync = async () => {
-        if (failing === 'sync') throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'fsync' });
-        await datasync();
-      };
       return handle;
     };
     const problems: (string | null)[] = [];
