@@ -87,6 +87,7 @@ export async function composeCoordinator(
     indexer,
     clock,
     onProblem: observer.storageProblem,
+    onSynced: observer.journalSynced,
     onNote: (note) => logger.warn(note),
   });
   closers.push(() => store.close());
@@ -235,6 +236,7 @@ export async function composeCoordinator(
     dial,
     addresses: () => [address, ...peers.others().map((other) => other.address)],
     objectCopies,
+    onEnded: observer.restoreEnded,
   });
   const status = new StatusCollector({
     cluster: config.cluster,
@@ -284,6 +286,7 @@ export async function composeCoordinator(
       tracker,
       terms,
       heardAcknowledged: (stream) => follower.acknowledged(stream),
+      clock,
       stopping: server.stopping,
     }),
   });

@@ -10,6 +10,7 @@ import type {
 import type { FollowWalResponse } from '../../shared/rpc/generated/tidemark/v1/FollowWalResponse.ts';
 import type { PeerHandlers } from '../../shared/rpc/generated/tidemark/v1/Peer.ts';
 import { duplexHandler, unaryHandler, type Duplex } from '../../shared/rpc/handlers.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import { Wakeup } from '../journal/wakeup.ts';
@@ -21,6 +22,9 @@ import { LatestPosition } from './latest-position.ts';
 import { MESH_PREFIXES, isMeshObject } from './mesh-objects.ts';
 import type { ObservedRepository } from './observed-repository.ts';
 
+/** What is acknowledged is told to a follower for its own information: more often would cost both as much as the WAL. */
+const ACKNOWLEDGED_INTERVAL_MS = 100;
+
 export interface PeerServiceOptions {
   readonly coordinatorId: string;
   readonly dataCenter: string;
@@ -31,6 +35,7 @@ export interface PeerServiceOptions {
   readonly terms: TermStore;
   /** What this coordinator, as a follower, was told to be acknowledged (`Follower.acknowledged`). */
   readonly heardAcknowledged: (stream: WalStreamKey) => Lsn;
+  readonly clock: Clock;
   /** The server's: ends calls that would go on for ever. */
   readonly stopping: AbortSignal;
 }
@@ -123,7 +128,10 @@ async function serveWal(
         }
       },
       (signal) =>
-        acknowledged.sendAll((lsn) => duplex.send({ acknowledged: { acknowledgedLsn: lsn.toString() } }), signal),
+        acknowledged.sendAll(async (lsn) => {
+          await duplex.send({ acknowledged: { acknowledgedLsn: lsn.toString() } });
+          await options.clock.sleep(ACKNOWLEDGED_INTERVAL_MS, signal).catch(() => undefined);
+        }, signal),
       async () => {
         for await (const { durable } of rest(requests)) {
           if (durable) copy?.durable(lsn(BigInt(durable.durableLsn)));

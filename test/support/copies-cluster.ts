@@ -154,6 +154,7 @@ export class MadeCoordinator {
       protocol.Peer.service,
       peerService({
         ...shared,
+        clock: systemClock,
         heardAcknowledged: (stream) => follower.acknowledged(stream),
         stopping: server.stopping,
       }),
