@@ -33,6 +33,8 @@ export interface WalStoreOptions {
   readonly clock?: Clock;
   /** What stops a stream from becoming durable, or null when it goes on; for the log and metrics. */
   readonly onProblem?: (stream: WalStreamKey, problem: TidemarkError | null) => void;
+  /** How long a group of change sets took to become durable. */
+  readonly onSynced?: (durationMs: number) => void;
   /** Damage that was found and set aside at opening, in words; for the log. */
   readonly onNote?: (note: string) => void;
   /** Stands in for the file system in tests. */
@@ -52,6 +54,7 @@ export interface StreamContext {
   readonly appended: AppendedListener;
   readonly segmentWhole: (stream: WalStream, startLsn: Lsn) => void;
   readonly problemChanged: (stream: WalStreamKey, problem: TidemarkError | null) => void;
+  readonly synced: (durationMs: number) => void;
   /** The run of the timeline that the stream's history was on before `lsn`, if it is held up to there; null otherwise. */
   readonly runBefore: (stream: WalStreamKey, lsn: Lsn) => Promise<WalStream | null>;
 }
@@ -91,6 +94,7 @@ export class WalStore implements WalSource {
       },
       segmentWhole: (stream, startLsn) => this.#finisher.add(stream, startLsn),
       problemChanged,
+      synced: options.onSynced ?? (() => {}),
       runBefore: (stream, lsn) => this.#runBefore(stream, lsn),
     };
     this.#finisher = new SegmentFinisher(this.#context);

@@ -258,7 +258,9 @@ export class WalStream {
     for (let delayMs = RETRY_MIN_MS; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
         this.#file ??= await this.#openFile();
+        const startedAtMs = clock.monotonicMs();
         await this.#file.append(buffers);
+        this.#context.synced(clock.monotonicMs() - startedAtMs);
         this.#fileBytes = this.#file.durableBytes;
         this.#setProblem(null);
         return true;

@@ -38,6 +38,10 @@ export class CoordinatorMetrics {
     this.#metrics.add('tidemark_wal_stored_bytes_total', { node }, frameBytes);
   };
 
+  readonly journalSynced = (durationMs: number): void => {
+    this.#metrics.observe('tidemark_journal_sync_seconds', {}, durationMs / 1000);
+  };
+
   readonly storageProblem = (stream: WalStreamKey, problem: TidemarkError | null): void => {
     const id = streamId(stream);
     if (problem === null) {
@@ -50,6 +54,10 @@ export class CoordinatorMetrics {
       this.#logger.error({ err: problem, stream: id }, 'WAL does not become durable here');
     }
     this.#metrics.set('tidemark_repository_writable', {}, this.#storageProblems.size === 0 ? 1 : 0);
+  };
+
+  readonly restoreEnded = (result: 'done' | 'failed'): void => {
+    this.#metrics.add('tidemark_restores_total', { result });
   };
 
   readonly backups: BackupMetrics = {

@@ -27,6 +27,8 @@ interface RestoreServiceOptions {
   readonly addresses: () => readonly string[];
   /** The data centres that are known to hold an object. */
   readonly objectCopies: (path: string) => readonly string[];
+  /** A restore that began has ended. */
+  readonly onEnded: (result: 'done' | 'failed') => void;
 }
 
 /** Plans and runs restores from this coordinator's copy. It needs no leadership: a restore writes nothing into a copy. */
@@ -59,11 +61,17 @@ export class RestoreService implements RestoreBackend {
     for (const place of places) {
       this.#places.add(place);
     }
+    let result: 'done' | 'failed' = 'failed';
     try {
       const plan = await this.#plan(request);
       const source = { kind: 'coordinators', addresses: addresses() } as const;
-      yield* runRestore({ plan, request, source, dial, clock, dataCenters: this.#copies(plan) }, signal);
+      const running = { plan, request, source, dial, clock, dataCenters: this.#copies(plan) };
+      for await (const event of runRestore(running, signal)) {
+        if (event.kind === 'report') result = 'done';
+        yield event;
+      }
     } finally {
+      this.#options.onEnded(result);
       for (const place of places) {
         this.#places.delete(place);
       }

@@ -76,7 +76,7 @@ export const METRICS = {
   },
   tidemark_journal_sync_seconds: {
     type: 'histogram',
-    help: "Duration of the journal's fsync.",
+    help: 'How long an append to the journal took to be durable.',
     labels: [],
     buckets: SECONDS,
   },

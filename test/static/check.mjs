@@ -12,6 +12,7 @@ const checks = [
   { name: 'types', command: [bin('tsc'), '-p', 'tsconfig.json'] },
   { name: 'protobuf types', command: [process.execPath, 'test/static/generate-proto-types.mjs', '--check'] },
   { name: "the README's tables", command: [process.execPath, 'test/static/generate-reference.mjs', '--check'] },
+  { name: 'metrics and error codes', command: [process.execPath, 'test/static/check-tables.mjs'] },
   { name: 'unused code and dependencies', command: [bin('knip')] },
 ];
 
