@@ -96,41 +96,49 @@ function readPrepare(record: RawRecord, data: Buffer): TransactionRecord {
   };
 }
 
+interface PlaceOfGid {
+  /** With the zero at its end. */
+  readonly gidBytes: number;
+  readonly gidOffset: number;
+}
+
 /**
  * The header grew by two counts in 15. Where the version is not known, the place in which a GID fits tells; the other place
  * holds zeros then.
  */
-function locateGid(data: Buffer, majorVersion: number | null): { gidBytes: number; gidOffset: number } {
-  const layouts = [
-    { applies: majorVersion === null || majorVersion >= 15, lengthOffset: 54, gidOffset: 72 },
-    { applies: majorVersion === null || majorVersion < 15, lengthOffset: 46, gidOffset: 64 },
-  ];
-  const fitting = layouts.flatMap(({ applies, lengthOffset, gidOffset }) => {
-    if (!applies) return [];
-    const gidBytes = data.readUInt16LE(lengthOffset);
-    const end = gidOffset + gidBytes;
-    const valid = gidBytes >= 1 && gidBytes <= GID_BYTES_MAX && end <= data.length;
-    return valid && data.indexOf(0, gidOffset) === end - 1 ? [{ gidBytes, gidOffset }] : [];
-  });
-  return only(fitting, 'a PREPARE whose GID cannot be found');
+function locateGid(data: Buffer, majorVersion: number | null): PlaceOfGid {
+  const from15 = majorVersion === null || majorVersion >= 15 ? gidAt(data, 54, 72) : null;
+  const before15 = majorVersion === null || majorVersion < 15 ? gidAt(data, 46, 64) : null;
+  return only(from15, before15, 'a PREPARE whose GID cannot be found');
+}
+
+/** Null if no GID fits in there. */
+function gidAt(data: Buffer, lengthOffset: number, gidOffset: number): PlaceOfGid | null {
+  const gidBytes = data.readUInt16LE(lengthOffset);
+  const end = gidOffset + gidBytes;
+  const valid = gidBytes >= 1 && gidBytes <= GID_BYTES_MAX && end <= data.length;
+  return valid && data.indexOf(0, gidOffset) === end - 1 ? { gidBytes, gidOffset } : null;
 }
 
 function readEnd(kind: Exclude<TransactionRecordKind, 'prepare'>, record: RawRecord, data: Buffer): ReadTransaction {
   // One part's items grew in 18. Where the version is not known, the record's length tells which size it was.
   const hasStatistics = (record.info & INFO_HAS_XINFO) !== 0 && (data.readUInt32LE(8) & XINFO.droppedStatistics) !== 0;
-  const sizes =
-    record.majorVersion === null && hasStatistics ? [12, 16] : [(record.majorVersion ?? 18) >= 18 ? 16 : 12];
-  const fitting = sizes.flatMap((statisticsBytes) => readEndWith(kind, record, data, statisticsBytes) ?? []);
-  return only(fitting, 'a transaction end whose parts do not add up to its length');
+  const { majorVersion } = record;
+  const mayBeBefore18 = majorVersion === null ? hasStatistics : majorVersion < 18;
+  const mayBeFrom18 = majorVersion === null || majorVersion >= 18;
+  const before18 = mayBeBefore18 ? readEndWith(kind, record, data, 12) : null;
+  const from18 = mayBeFrom18 ? readEndWith(kind, record, data, 16) : null;
+  return only(before18, from18, 'a transaction end whose parts do not add up to its length');
 }
 
 /** Two readings are as bad as none: a guess could name another transaction. */
-function only<T>(readings: readonly T[], otherwise: string): T {
-  const [first, second] = readings;
-  if (first === undefined) throw new RangeError(otherwise);
-  if (second !== undefined)
+function only<T>(one: T | null, other: T | null, otherwise: string): T {
+  if (one !== null && other !== null) {
     throw new RangeError("a record that can be read in two ways: the server's version is needed");
-  return first;
+  }
+  const reading = one ?? other;
+  if (reading === null) throw new RangeError(otherwise);
+  return reading;
 }
 
 /** Null if the parts do not add up to the record's length. */
@@ -182,14 +190,13 @@ function readEndWith(
   if (offset !== data.length) return null;
   const named = kind === 'commit-prepared' || kind === 'rollback-prepared';
   if (named && xid === 0) throw new RangeError('the end of a prepared transaction that does not name it');
-  return {
-    record: { kind, xid, databaseOid, ...(gid === undefined ? {} : { gid }), timeUs, subxids },
-    droppedRelations,
-  };
+  const unnamed = { kind, xid, databaseOid, timeUs, subxids };
+  return { record: gid === undefined ? unnamed : { kind, xid, databaseOid, timeUs, subxids, gid }, droppedRelations };
 }
 
-function readXids(data: Buffer, offset: number, count: number): number[] {
+function readXids(data: Buffer, offset: number, count: number): readonly number[] {
   if (count < 0 || count * 4 > data.length - offset) throw new RangeError(`${count} subtransactions`);
+  if (count === 0) return NO_SUBXIDS;
   return Array.from({ length: count }, (_, index) => data.readUInt32LE(offset + 4 * index));
 }
 
