@@ -19,6 +19,8 @@ interface LossOptions {
     waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
   };
   readonly matchers: readonly BranchMatcher[];
+  /** Called with the nodes before the cut is computed from what was read of them. */
+  readonly recall: (nodes: readonly NodeTracker[]) => Promise<void>;
   /** For what was read to be acknowledged. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -55,6 +57,7 @@ export async function cutAfterLoss(options: LossOptions): Promise<Cut | null> {
     signal.throwIfAborted();
     return null;
   }
+  await options.recall(nodes);
   const cutNodes: CutNode[] = [];
   for (const known of nodes) {
     const wishLsn = acknowledgements.acknowledged(known.stream);

@@ -1,3 +1,4 @@
+import { readPastEvents } from '../../shared/any-time/past-events.ts';
 import { chooseMatchers, type MatcherChoice } from '../../shared/cuts/choose-matchers.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
@@ -55,6 +56,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     wal: store,
     history: (stream) => readHistory(repository, stream),
     gaps: (stream) => listWalGaps(repository, stream.node, stream.systemIdentifier),
+    readPast: (stream, afterLsn) => readPastEvents(repository, stream, afterLsn),
     acknowledgements: parts.tracker,
     timestamps: parts.timestamps,
     synchronous: parts.synchronous,

@@ -59,10 +59,11 @@ export class SnapshotMetrics implements SnapshotObserver {
   }
 
   prepared(nodes: ReadonlyMap<string, PreparedBranches>): void {
-    for (const [node, { count, long, oldestMs }] of nodes) {
+    for (const [node, { count, long, oldestMs, held }] of nodes) {
       this.#metrics.set('tidemark_prepared_transactions', { node }, count);
       this.#metrics.set('tidemark_long_prepared_transactions', { node }, long);
       this.#metrics.set('tidemark_oldest_prepared_transaction_seconds', { node }, oldestMs / 1000);
+      this.#metrics.set('tidemark_transaction_branches_held', { node }, held);
     }
   }
 

@@ -26,4 +26,6 @@ export interface PreparedBranches {
   readonly long: number;
   /** 0 if there is none. */
   readonly oldestMs: number;
+  /** With those that are finished and not forgotten yet. */
+  readonly held: number;
 }

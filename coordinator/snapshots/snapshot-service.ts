@@ -23,7 +23,15 @@ import type { LeaderDuty } from '../election/leader-duty.ts';
 import { streamId, type WalSource } from '../journal/wal-positions.ts';
 import { acknowledgedVector } from './acknowledged-vector.ts';
 import { cutAfterLoss } from './cut-after-loss.ts';
-import { cutNodesAt, snapshotNodes, synchronousWish, type Between, type Draft } from './collected-cut.ts';
+import {
+  cutNodesAt,
+  seenNodes,
+  snapshotNodes,
+  synchronousWish,
+  undecidedIn,
+  type Between,
+  type Draft,
+} from './collected-cut.ts';
 import {
   doubleCollect,
   nobodyAnswered,
@@ -31,12 +39,14 @@ import {
   type NodeCollect,
   type PositionSampler,
 } from './double-collect.ts';
+import type { NodeTracker } from './node-tracker.ts';
 import type { SynchronousRecord } from './synchronous-record.ts';
 import type { SnapshotObserver } from './snapshot-observer.ts';
+import { ForgottenTransactions, type ReadPast } from './forgotten-transactions.ts';
 import { isCurrent } from './is-current.ts';
 import { SnapshotRequests, type SharedRequests } from './snapshot-requests.ts';
 import { findStartingPoint } from './starting-point.ts';
-import { findUndecided } from './undecided.ts';
+import type { Term } from './term.ts';
 import { TransactionWatch } from './transaction-watch.ts';
 import { waitForCollected, waitForDurable } from './wait-for-wal.ts';
 import { WalTracker } from './wal-tracker.ts';
@@ -60,6 +70,7 @@ export interface SnapshotServiceOptions {
   readonly history: (stream: WalStreamKey) => Promise<TimelineHistory | null>;
   /** What was declared to be missing of the node's WAL, on whatever timeline. */
   readonly gaps: (stream: WalStreamKey) => Promise<readonly LsnRange[]>;
+  readonly readPast: ReadPast;
   readonly acknowledgements: {
     acknowledged(stream: WalStreamKey): Lsn;
     waitForAcknowledged(stream: WalStreamKey, lsn: Lsn, signal: AbortSignal): Promise<void>;
@@ -81,26 +92,6 @@ export interface SnapshotServiceOptions {
   readonly durableTimeoutMs?: number;
   /** WAL that has not arrived after this long is flushed on its node: an idle transaction's records wait for nobody. */
   readonly flushAfterMs?: number;
-}
-
-/** What one leadership works with. */
-interface Term {
-  readonly leadership: Leadership;
-  tracker: WalTracker;
-  stopFollowing: () => Promise<void>;
-  /** The nodes over which transactions were settled and forgotten; null while none was. */
-  settledOver: ReadonlySet<string> | null;
-  readonly sampler: PositionSampler;
-  readonly signal: AbortSignal;
-  /** The last declared complete snapshot. */
-  last: Snapshot | null;
-  /**
-   * The streams that were all in synchronous mode in a complete collect of this leadership: since then no other leader acknowledges
-   * them, and everything that was committed before is acknowledged.
-   */
-  synchronousOver: ReadonlySet<string>;
-  /** Found by a complete cut that was not declared; its branches are forgotten. */
-  brokenToReport: readonly BrokenTransaction[];
 }
 
 /**
@@ -202,8 +193,11 @@ export class SnapshotService implements LeaderDuty {
     }
   }
 
-  #follow(signal: AbortSignal, startFrom: Snapshot | null): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver'> {
-    const { wal, clock, streams, history, gaps, observer } = this.#options;
+  #follow(
+    signal: AbortSignal,
+    startFrom: Snapshot | null,
+  ): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver' | 'forgotten'> {
+    const { wal, clock, streams, history, gaps, observer, readPast } = this.#options;
     const tracker = new WalTracker({
       wal,
       clock,
@@ -221,6 +215,7 @@ export class SnapshotService implements LeaderDuty {
         stop.abort();
         await running;
       },
+      forgotten: new ForgottenTransactions({ base: startFrom, matchers: this.#matchers, readPast }),
       settledOver: startFrom === null ? null : new Set(startFrom.nodes.map(({ node }) => node)),
     };
   }
@@ -232,7 +227,7 @@ export class SnapshotService implements LeaderDuty {
   async #readAnew(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
     const { settledOver } = term;
     const joined = settledOver !== null && !streams.every(({ node }) => settledOver.has(node));
-    if (joined || term.tracker.outdated) {
+    if (joined || term.tracker.outdated || term.forgotten.failed) {
       await term.stopFollowing();
       Object.assign(term, this.#follow(term.signal, joined ? null : await this.#startingPoint()));
     }
@@ -280,15 +275,7 @@ export class SnapshotService implements LeaderDuty {
       const timeMs = timestampMs(collect.between.timestamp);
       const isSampled = draft.nodes.length === streams.length && draft.nodes.every((node) => node.sampled);
       const isOfAll = isSampled || draft.afterLoss;
-      const undecided = findUndecided(
-        draft.cut.inDoubt,
-        tracker.nodes().map(({ node, history }) => ({
-          node,
-          gapBeforeBarrier: history.gapBeforeBarrier,
-          branches: [...history.branches()],
-        })),
-        this.#matchers,
-      );
+      const undecided = undecidedIn(draft.cut, tracker, this.#matchers);
       const broken = [...undecided, ...draft.cut.broken];
       this.#tellOfTransactions(tracker, collect, broken, BigInt(timeMs) * 1000n);
       const complete = isOfAll && undecided.length === 0 && (this.#options.missing?.() ?? []).length === 0;
@@ -315,10 +302,15 @@ export class SnapshotService implements LeaderDuty {
         ...(this.#options.match === undefined ? {} : { match: this.#options.match }),
         broken: [...term.brokenToReport, ...broken].slice(0, BROKEN_MAX),
       };
-      if (complete && isSampled) {
-        // Whether or not it can be declared: no later cut asks for what this one holds as a whole.
+      if (
+        !draft.afterLoss &&
+        draft.nodes.length === streams.length &&
+        draft.nodes.every((node) => tracker.isOn(node))
+      ) {
+        // Whether or not it can be declared: no later cut asks for what this one holds as a whole, but for what a silent node may have of it.
         term.brokenToReport = snapshot.broken;
         tracker.settle(draft.cut.settled);
+        term.forgotten.forgot(draft.seen, snapshot);
         term.settledOver = new Set(draft.nodes.map(({ node }) => node));
       }
       await this.#declare(term, snapshot);
@@ -344,14 +336,14 @@ export class SnapshotService implements LeaderDuty {
   async #waitForFollowed(term: Term, streams: readonly WalStreamKey[]): Promise<void> {
     const { clock } = this.#options;
     const untilMs = clock.monotonicMs() + (this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS);
-    while (!streams.every((stream) => isFollowed(term, stream)) && clock.monotonicMs() < untilMs) {
+    while (!streams.every((stream) => term.tracker.isOn(stream)) && clock.monotonicMs() < untilMs) {
       await clock.sleep(50, term.signal);
     }
   }
 
   async #collect(term: Term, streams: readonly WalStreamKey[]): Promise<Collect<Between>> {
     // A position of WAL that is not followed could not be looked up.
-    const readable = streams.filter((stream) => isFollowed(term, stream));
+    const readable = streams.filter((stream) => term.tracker.isOn(stream));
     return await doubleCollect(
       readable.map((stream) => stream.node),
       {
@@ -386,12 +378,17 @@ export class SnapshotService implements LeaderDuty {
     const { failures } = collect;
     const waitMs = this.#options.sampleTimeoutMs ?? SAMPLE_TIMEOUT_MS;
     const matchers = this.#matchers;
-    const cut = await cutAfterLoss({ streams, failures, tracker, acknowledgements, matchers, waitMs, signal });
+    const recall = (nodes: readonly NodeTracker[]) =>
+      term.forgotten.recall(
+        nodes.map((known) => ({ known, silentFromLsn: null })),
+        signal,
+      );
+    const cut = await cutAfterLoss({ streams, failures, tracker, acknowledgements, matchers, recall, waitMs, signal });
     if (cut === null) return null;
     const nodes = snapshotNodes(tracker, cut, (_, { limitLsn }) => ({ sampledLsn: limitLsn, sampled: false }));
     const deadline = this.#deadline(term);
     await Promise.all(nodes.map((node) => waitForDurable(node, this.#waiting(term, deadline))));
-    return { cut, nodes, class: { kind: 'causal' }, afterLoss: true };
+    return { cut, nodes, seen: [], class: { kind: 'causal' }, afterLoss: true };
   }
 
   /** The greatest closed cut below the collected vector, once it is decided and durable. */
@@ -417,6 +414,8 @@ export class SnapshotService implements LeaderDuty {
       }
     }
 
+    const seen = seenNodes(tracker, streams, sampled);
+    await term.forgotten.recall(seen, term.signal);
     const complete = sampled.length === streams.length;
     // Without any transaction's end between a node's two readings, everything that was committed at the instant between the rounds
     // lies below the second vector, with every PREPARE that it needs, and nothing else does.
@@ -446,14 +445,14 @@ export class SnapshotService implements LeaderDuty {
         ? { sampledLsn: walEndLsn, sampled: false }
         : { sampledLsn: vector.second.insertLsn, sampled: true, clock: vector.clock };
     });
-    await Promise.all(nodes.map((node) => waitForDurable(node, this.#waiting(term, deadline))));
+    await Promise.all(nodes.map((node) => waitForDurable(node, this.#waiting(term, this.#deadline(term)))));
     const causal = synchronous || (quiet && complete && cut.atWish);
     if (complete) {
       const isSynchronous = sampled.every(({ first, second }) => first.synchronous && second.synchronous);
       term.synchronousOver = new Set(isSynchronous ? streams.map((stream) => streamId(stream)) : []);
     }
     const kind: SnapshotClass = causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: collect.firstRoundUs };
-    return { cut, nodes, class: kind, afterLoss: false };
+    return { cut, nodes, seen, class: kind, afterLoss: false };
   }
 
   async #declare(term: Term, snapshot: Snapshot): Promise<void> {
@@ -469,10 +468,8 @@ export class SnapshotService implements LeaderDuty {
         cause,
       });
     }
-    if (snapshot.complete) {
-      term.last = snapshot;
-      term.brokenToReport = [];
-    }
+    if (snapshot.complete) term.last = snapshot;
+    term.brokenToReport = [];
   }
 
   #waiting({ signal }: Term, deadline: AbortSignal) {
@@ -486,9 +483,4 @@ export class SnapshotService implements LeaderDuty {
   #deadline(term: Term): AbortSignal {
     return AbortSignal.any([term.signal, AbortSignal.timeout(this.#options.durableTimeoutMs ?? 10_000)]);
   }
-}
-
-function isFollowed(term: Term, stream: WalStreamKey): boolean {
-  const known = term.tracker.node(stream.node)?.stream;
-  return known?.timeline === stream.timeline && known.systemIdentifier === stream.systemIdentifier;
 }

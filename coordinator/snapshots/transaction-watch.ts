@@ -61,9 +61,11 @@ export class TransactionWatch {
     const counts = new Map<string, PreparedBranches>();
     for (const [node, branches] of nodes) {
       let count = 0;
+      let held = 0;
       let longCount = 0;
       let oldestMs = 0;
       for (const { gid, xid, preparedAtUs: ownUs, end, lost, prepareLsn } of branches) {
+        held += 1;
         if (end !== null || lost) {
           continue;
         }
@@ -76,7 +78,7 @@ export class TransactionWatch {
           long.push({ key: `${node} ${xid} ${prepareLsn}`, branch: { node, gid, xid, preparedAtUs } });
         }
       }
-      counts.set(node, { count, long: longCount, oldestMs });
+      counts.set(node, { count, long: longCount, oldestMs, held });
     }
     for (const { key, branch } of long) {
       if (!this.#long.has(key)) {

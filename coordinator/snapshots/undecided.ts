@@ -6,7 +6,7 @@ import type { BrokenTransaction, InDoubtDecision } from '../../shared/repository
 interface ReadNode {
   readonly node: string;
   /** WAL of it is missing; it ended before this barrier (infinite: before the next). Null if none was passed over. */
-  readonly gapBeforeBarrier: number | null;
+  readonly gapBeforeBarrier?: number | null;
   readonly branches: readonly Branch[];
 }
 
@@ -28,7 +28,7 @@ export function findUndecided(
       ({ node, xid, prepareLsn }) => node === doubt.node && xid === doubt.xid && prepareLsn === doubt.prepareLsn,
     );
     if (own?.end?.kind === 'rollback') return [];
-    const gap = nodes.find(({ node, gapBeforeBarrier }) => {
+    const gap = nodes.find(({ node, gapBeforeBarrier = null }) => {
       if (gapBeforeBarrier === null || node === doubt.node) return false;
       if (own !== undefined && own.preparedAfterBarrier >= gapBeforeBarrier) return false;
       const isOpenThere = branches.some(

@@ -85,6 +85,12 @@ export class WalTracker {
     return tracker === undefined || tracker.readLsn === NO_LSN ? null : tracker;
   }
 
+  /** Whether the node is read, and on this stream. */
+  isOn(stream: WalStreamKey): boolean {
+    const known = this.node(stream.node)?.stream;
+    return known !== undefined && sameStream(known, stream);
+  }
+
   nodes(): readonly NodeTracker[] {
     return [...this.#nodes.values()].filter((tracker) => tracker.readLsn !== NO_LSN);
   }

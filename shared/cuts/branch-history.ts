@@ -1,11 +1,19 @@
 import { NO_LSN, maxLsn, type Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
+import { BarrierLog } from './barrier-log.ts';
 import type { Branch, OrphanCommit } from './branch.ts';
 import type { CarriedDecisions } from './carried-decisions.ts';
 import type { CutNode } from './cut.ts';
 import type { Decision } from './decision.ts';
 import { DecisionHistory } from './decision-history.ts';
+
+/** What is known of some transactions from another reading. */
+export interface Recalled {
+  readonly node: string;
+  readonly branches: readonly Branch[];
+  readonly decisions: readonly Decision[];
+}
 
 type GrowingBranch = { -readonly [Key in keyof Branch]: Branch[Key] };
 
@@ -31,6 +39,7 @@ export class BranchHistory {
   /** Start of the last record that ended a branch which was dropped. */
   #forgottenLsn: Lsn = NO_LSN;
   #barrier: { readonly number: number; readonly afterLsn: Lsn } | null = null;
+  readonly #barrierLog = new BarrierLog();
   /** Those that were open where WAL began to be missing, until one is seen again. */
   readonly #beforeGap = new Map<number, GrowingBranch>();
   #gapBeforeBarrier: number | null = null;
@@ -72,9 +81,14 @@ export class BranchHistory {
     this.#reportOrphans = true;
   }
 
+  /** Start of the newest record that ended a branch which was dropped, or decided; NO_LSN if there is none. */
+  get forgottenLsn(): Lsn {
+    return maxLsn(this.#forgottenLsn, this.#decisions.forgottenLsn);
+  }
+
   /** Whether a branch was dropped that would be open again if the node went on on another timeline from `forkLsn`. */
   forgetsAfter(forkLsn: Lsn): boolean {
-    return maxLsn(this.#forgottenLsn, this.#decisions.forgottenLsn) >= forkLsn;
+    return this.forgottenLsn >= forkLsn;
   }
 
   /**
@@ -120,6 +134,7 @@ export class BranchHistory {
   switchTimeline(timeline: number, forkLsn: Lsn): void {
     this.#timeline = timeline;
     this.#decisions.switchTimeline(forkLsn);
+    this.#barrierLog.switchTimeline(forkLsn);
     for (const branch of this.#finished.filter((known) => !known.lost && (known.end?.lsn ?? 0n) >= forkLsn)) {
       branch.end = null;
       branch.endedBeforeBarrier = Infinity;
@@ -148,6 +163,7 @@ export class BranchHistory {
     this.#decisions.markBarrier(number, beforeLsn, afterLsn);
     if (this.#gapBeforeBarrier === Infinity) this.#gapBeforeBarrier = number;
     this.#barrier = { number, afterLsn };
+    this.#barrierLog.add({ number, beforeLsn, afterLsn });
     // What began and ended around the stream's beginning may have been seeded by nobody; from now on a missing PREPARE is news.
     this.#reportOrphans = true;
   }
@@ -166,16 +182,29 @@ export class BranchHistory {
     return this.#orphans;
   }
 
-  /** What the cut engine asks of this node's history. */
-  forCut(): Pick<CutNode, 'branches' | 'orphans' | 'decisions' | 'openDecisions' | 'originates' | 'gapBeforeBarrier'> {
+  /**
+   * What the cut engine asks of this node's history.
+   * @param asOfLsn as if nothing that starts at or after it had been read; left out: all that was read
+   */
+  forCut(
+    asOfLsn?: Lsn,
+  ): Pick<CutNode, 'branches' | 'orphans' | 'decisions' | 'openDecisions' | 'originates' | 'gapBeforeBarrier'> {
+    const { decisions } = this.#decisions;
     return {
-      branches: [...this.branches()],
+      branches: asOfLsn === undefined ? [...this.branches()] : [...this.#branchesAsOf(asOfLsn)],
       orphans: this.#orphans,
-      decisions: this.#decisions.decisions,
+      decisions: asOfLsn === undefined ? decisions : decisions.filter(({ lsn }) => lsn < asOfLsn),
       openDecisions: (limitLsn) => this.#decisions.openAt(limitLsn),
       originates: this.#decisions.originates,
       gapBeforeBarrier: this.#gapBeforeBarrier,
     };
+  }
+
+  *#branchesAsOf(asOfLsn: Lsn): Generator<Branch> {
+    for (const branch of this.branches()) {
+      if (branch.prepareLsn >= asOfLsn) continue;
+      yield branch.end !== null && branch.end.lsn >= asOfLsn ? { ...branch, end: null } : branch;
+    }
   }
 
   /** Forgets finished and lost branches, decisions, and the orphans that were reported. */
@@ -188,6 +217,29 @@ export class BranchHistory {
     }
     this.#finished = this.#finished.filter((branch) => !branches.has(branch));
     this.#orphans = [];
+  }
+
+  /**
+   * Takes back some of what was dropped, as another reading of the same WAL found it: finished branches, and decisions. What is here
+   * already is left as it is. Barriers are this history's own.
+   */
+  recall({ branches, decisions }: Pick<Recalled, 'branches' | 'decisions'>): void {
+    const ends = new Set(this.#finished.map(({ end }) => end?.lsn));
+    for (const branch of branches) {
+      if (branch.end === null || branch.end.lsn > this.#forgottenLsn || ends.has(branch.end.lsn)) continue;
+      this.#finished.push({
+        ...branch,
+        timeline: this.#timeline,
+        preparedAfterBarrier: branch.seeded ? 0 : this.#barrierLog.newestBefore(branch.prepareLsn),
+        endedBeforeBarrier: this.#barrierLog.oldestAfter(branch.end.lsn),
+      });
+    }
+    this.#decisions.recall(decisions, this.#barrierLog);
+  }
+
+  /** Of nothing that is recalled from now on the place among the barriers up to now matters. */
+  forgetBarriers(): void {
+    this.#barrierLog.clear();
   }
 
   #barrierBefore(position: Lsn): number {

@@ -10,6 +10,12 @@ import type { Decision, OpenDecision } from './decision.ts';
 import { groupBranches, type ClockCorrections, type DistributedTransaction } from './distributed-transaction.ts';
 import { findBroken, resolveInDoubt, type DecisionSought } from './resolution.ts';
 
+/**
+ * So many committed branches are kept although they are finished, because the node that may have decided over them did not answer: their
+ * decision is looked for when it does. Of more it is not told if it was lost.
+ */
+const AWAITING_DECISION_MAX = 10_000;
+
 /** A position in a node's WAL as a recovery needs it. */
 export interface RecordPosition {
   /** Start of the last record included. */
@@ -110,9 +116,13 @@ function settledIn(
 ): Set<Branch | Decision> {
   const settled = new Set<Branch | Decision>();
   const open = new Set<Decision>();
-  for (const { branches, decision } of transactions) {
+  let awaiting = 0;
+  for (const transaction of transactions) {
+    const { branches, decision } = transaction;
     const decided = decision === null || isDecided(decision, limits);
-    if (decided && branches.every((branch) => branch.lost || isEnded(branch, limits))) {
+    if (isDecisionAwaited(transaction, nodes, limits) && awaiting < AWAITING_DECISION_MAX) {
+      awaiting += branches.length;
+    } else if (decided && branches.every((branch) => branch.lost || isEnded(branch, limits))) {
       for (const branch of branches) {
         settled.add(branch);
       }
@@ -127,6 +137,20 @@ function settledIn(
     }
   }
   return settled;
+}
+
+/** Whether a decision is missing that a node may have made which does not answer. */
+function isDecisionAwaited(
+  { branches, decision, decidedByRows }: DistributedTransaction,
+  nodes: readonly CutNode[],
+  limits: CutLimits,
+): boolean {
+  if (!decidedByRows || decision !== null || !nodes.some(({ silent }) => silent === true)) return false;
+  const commit = branches.find((branch) => isCommitted(branch, limits));
+  const group = commit === undefined ? undefined : parseCitusGid(commit.gid)?.originatorGroup;
+  if (group === undefined) return false;
+  const originators = nodes.filter((node) => node.originates?.has(group) === true);
+  return originators.length === 0 || originators.some(({ silent }) => silent === true);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { NO_LSN, maxLsn, type Lsn } from '../postgres/lsn.ts';
 import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { parseCitusGid } from '../postgres/citus-gid.ts';
+import type { BarrierLog } from './barrier-log.ts';
 import type { Decision, DecisionRow, OpenDecision } from './decision.ts';
 
 type GrowingDecision = { -readonly [Key in keyof Decision]: Decision[Key] };
@@ -123,6 +124,19 @@ export class DecisionHistory {
       }
     }
     this.#decisions = this.#decisions.filter((decision) => !decisions.has(decision));
+  }
+
+  /** See `BranchHistory.recall`. */
+  recall(decisions: readonly Decision[], barriers: BarrierLog): void {
+    const known = new Set(this.#decisions.map(({ lsn }) => lsn));
+    for (const decision of decisions) {
+      if (decision.lsn > this.#forgottenLsn || known.has(decision.lsn)) continue;
+      this.#decisions.push({
+        ...decision,
+        madeAfterBarrier: barriers.newestBefore(decision.lsn),
+        madeBeforeBarrier: barriers.oldestAfter(decision.lsn),
+      });
+    }
   }
 
   #addRow({ xid, gid = '', databaseOid, lsn }: TransactionEvent): void {

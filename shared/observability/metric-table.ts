@@ -126,6 +126,11 @@ export const METRICS = {
     help: 'For how long the oldest of them has been prepared; 0 if there is none.',
     labels: ['node'],
   },
+  tidemark_transaction_branches_held: {
+    type: 'gauge',
+    help: 'Branches that the leader has in memory: prepared ones, and those finished since the last snapshot.',
+    labels: ['node'],
+  },
   tidemark_snapshot_duration_seconds: {
     type: 'histogram',
     help: 'From the first reading of positions to the durable snapshot.',

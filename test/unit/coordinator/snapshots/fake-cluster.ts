@@ -2,6 +2,8 @@ import type { LeaderDuty } from '../../../../coordinator/election/leader-duty.ts
 import type { Leadership } from '../../../../coordinator/coordination/coordination.ts';
 import type { WalPosition, WalSource } from '../../../../coordinator/journal/wal-positions.ts';
 import { SnapshotService, type SnapshotServiceOptions } from '../../../../coordinator/snapshots/snapshot-service.ts';
+import type { PastEvents } from '../../../../shared/any-time/past-events.ts';
+import type { ScannedEvent } from '../../../../shared/cuts/time-scan.ts';
 import { sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
@@ -39,6 +41,9 @@ export class FakeCluster implements WalSource {
   putFails = false;
   synchronousUntilSilence = false;
   samples = 0;
+  pastReadings = 0;
+  /** Between two records. */
+  stepMs = 1;
   #wakeups = new Set<() => void>();
   #ms = Date.UTC(2026, 10, 22);
 
@@ -82,7 +87,7 @@ export class FakeCluster implements WalSource {
             xid,
             databaseOid: 5,
             ...(gid === '' ? {} : { gid }),
-            timeUs: BigInt((this.#ms += 1)) * 1000n,
+            timeUs: BigInt((this.#ms += this.stepMs)) * 1000n,
             subxids: [],
           };
     node.unsent.push({ lsn: at, event });
@@ -151,6 +156,16 @@ export class FakeCluster implements WalSource {
     }
   }
 
+  /** As the index would give it, change set by change set. */
+  async *readPast(name: string, afterLsn: Lsn | null): AsyncGenerator<PastEvents, void> {
+    this.pastReadings += 1;
+    await Promise.resolve();
+    for (const { endLsn, events } of this.node(name).changeSets) {
+      if (endLsn <= (afterLsn ?? NO_LSN)) continue;
+      yield { endLsn, events: events.filter((event) => event.lsn > (afterLsn ?? NO_LSN)).map(scanned) };
+    }
+  }
+
   onAppended(): () => void {
     return () => {};
   }
@@ -204,6 +219,7 @@ export class FakeCluster implements WalSource {
       }),
       wal: this,
       history: async ({ timeline }) => await Promise.resolve({ timeline, ancestors: [] }),
+      readPast: (stream, afterLsn) => this.readPast(stream.node, afterLsn),
       acknowledgements: {
         acknowledged: (stream) => this.node(stream.node).acknowledgedLsn,
         waitForAcknowledged: (stream, position, signal) =>
@@ -289,6 +305,12 @@ export class FakeCluster implements WalSource {
       });
     }
   }
+}
+
+function scanned(event: TransactionEvent): ScannedEvent {
+  const { kind, xid, lsn: at, endLsn, previousLsn, timeUs, seeded = false } = event;
+  const numbers = { lsn: Number(at), endLsn: Number(endLsn), previousLsn: Number(previousLsn), timeUs: Number(timeUs) };
+  return { kind, xid, seeded, ...numbers, whole: () => event };
 }
 
 /** Runs a service as the leader's duty while `work` goes on, and stops it. */
