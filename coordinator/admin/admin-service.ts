@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { LeaderView } from '../../shared/admin/status.ts';
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import * as codec from '../../shared/rpc/admin-codec.ts';
 import type { AdminClient, AdminHandlers } from '../../shared/rpc/generated/tidemark/v1/Admin.ts';
 import { serverStreamHandler, unaryHandler, type CallContext } from '../../shared/rpc/handlers.ts';
@@ -228,8 +229,7 @@ export function adminHandlers({ backends, route, coordination, onError }: AdminS
           context,
           async (leadership) => {
             await leadership.resign();
-            const deadline = AbortSignal.timeout(context.remainingMs() ?? SUCCESSION_DEADLINE_MS);
-            const signal = AbortSignal.any([context.signal, deadline]);
+            const signal = withDeadline(context.signal, context.remainingMs() ?? SUCCESSION_DEADLINE_MS);
             return leaderToMessage(await successor(coordination, leadership.term, signal));
           },
           (admin, settings) => callUnary(admin, 'ResignLeader', request, settings),

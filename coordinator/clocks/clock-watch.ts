@@ -1,5 +1,6 @@
 import { measureClock } from '../../shared/cuts/clock-measurement.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { ClockReading } from '../../shared/wal/clock-reading.ts';
@@ -41,7 +42,7 @@ export class ClockWatch implements LeaderDuty {
     const asking = sampler(leadership);
     this.#waiting.clear();
     while (!signal.aborted) {
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+      const deadline = withDeadline(signal, TIMEOUT_MS);
       await Promise.all(
         nodes().map(async ({ node }) => {
           try {

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import { NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { PositionSample, PositionSampler } from './double-collect.ts';
@@ -33,7 +34,7 @@ export async function acknowledgedVector(
 ): Promise<AcknowledgedVector | null> {
   const { acknowledgements, signal } = options;
   if (!streams.every((stream) => isSynchronous(stream, first.get(stream.node)))) return null;
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(WAIT_MS)]);
+  const deadline = withDeadline(signal, WAIT_MS);
   try {
     await Promise.all(
       streams.map(async (stream) => {
@@ -64,7 +65,7 @@ async function untilAcknowledged(
   deadline: AbortSignal,
   { acknowledgements, sampler, flushAfterMs }: VectorOptions,
 ): Promise<void> {
-  const soon = AbortSignal.any([deadline, AbortSignal.timeout(flushAfterMs)]);
+  const soon = withDeadline(deadline, flushAfterMs);
   try {
     await acknowledgements.waitForAcknowledged(stream, position, soon);
   } catch {

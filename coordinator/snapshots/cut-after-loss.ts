@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
 import { computeCut, type Cut, type CutNode } from '../../shared/cuts/cut.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { NodeTracker } from './node-tracker.ts';
@@ -44,7 +45,7 @@ export async function cutAfterLoss(options: LossOptions): Promise<Cut | null> {
     }
     nodes.push(known);
   }
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.waitMs)]);
+  const deadline = withDeadline(signal, options.waitMs);
   try {
     // What was read comes from this copy, and may lie in it alone.
     await Promise.all(

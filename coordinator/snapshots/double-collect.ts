@@ -1,6 +1,7 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { measureClock, type ClockMeasurement } from '../../shared/cuts/clock-measurement.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 
 /** One reading of a node's WAL insert position. */
@@ -95,7 +96,7 @@ async function collectRound(
   failures: Map<string, unknown>,
 ): Promise<Round> {
   const startedMs = clock.monotonicMs();
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const deadline = withDeadline(signal, timeoutMs);
   const samples = new Map<string, { sample: PositionSample; clock: ClockMeasurement }>();
   // A node that does not answer ends the round late, but does not make the readings of the others lie further apart.
   let lastMs = startedMs;

@@ -4,6 +4,7 @@ import type { MatcherChoice } from '../../shared/cuts/choose-matchers.ts';
 import { computeCut, type Cut } from '../../shared/cuts/cut.ts';
 import type { TransactionProblems } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { TimelineHistory } from '../../shared/postgres/timeline-history.ts';
 import { snapshotPath } from '../../shared/repository/layout.ts';
@@ -481,6 +482,6 @@ export class SnapshotService implements LeaderDuty {
   }
 
   #deadline(term: Term): AbortSignal {
-    return AbortSignal.any([term.signal, AbortSignal.timeout(this.#options.durableTimeoutMs ?? 10_000)]);
+    return withDeadline(term.signal, this.#options.durableTimeoutMs ?? 10_000);
   }
 }

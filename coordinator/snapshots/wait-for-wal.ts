@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import { formatLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { SnapshotNode } from '../../shared/repository/snapshot-manifest.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
@@ -36,7 +37,7 @@ export async function waitForCollected(
   }
   const { insertLsn } = second;
   try {
-    const soon = AbortSignal.any([deadline, AbortSignal.timeout(flushAfterMs)]);
+    const soon = withDeadline(deadline, flushAfterMs);
     await tracker.waitForRead(insertLsn, soon).catch(async () => {
       deadline.throwIfAborted();
       await sampler.sample(node, { flush: true, signal: deadline });
