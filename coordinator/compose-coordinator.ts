@@ -260,6 +260,7 @@ export async function composeCoordinator(
         })),
       ),
     transactions: () => snapshots.transactions(),
+    storageProblems: () => observer.storageProblems,
     clock,
     snapshotAgeMaxMs: config.snapshots.interval * SNAPSHOT_AGE_INTERVALS,
   });
@@ -287,6 +288,7 @@ export async function composeCoordinator(
       terms,
       heardAcknowledged: (stream) => follower.acknowledged(stream),
       clock,
+      storageProblems: () => observer.storageProblems,
       stopping: server.stopping,
     }),
   });

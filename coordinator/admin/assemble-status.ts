@@ -36,6 +36,12 @@ export interface LostRange extends LsnRange {
   readonly timeline: number;
 }
 
+/** One coordinator as it says itself. */
+export interface CoordinatorFacts extends Omit<CoordinatorStatus, 'leader'> {
+  /** Why its repository cannot be written, and what to do, in words. */
+  readonly storageProblems: readonly string[];
+}
+
 export interface StatusFacts {
   readonly cluster: string;
   readonly coordination: 'etcd' | 'embedded';
@@ -43,7 +49,7 @@ export interface StatusFacts {
   readonly leader: LeaderView | null;
   /** Whether the one who answers leads: only then the nodes are known. */
   readonly leading: boolean;
-  readonly coordinators: readonly Omit<CoordinatorStatus, 'leader'>[];
+  readonly coordinators: readonly CoordinatorFacts[];
   readonly nodes: readonly NodeFacts[];
   /** Agents that call and are not taken. */
   readonly refused: readonly { readonly node: string; readonly instance: string; readonly reason: string }[];
@@ -176,6 +182,11 @@ function judgeCopies(facts: StatusFacts, down: string[], degraded: string[]): vo
   }
   for (const { coordinatorId, dataCenter } of facts.coordinators.filter((one) => !one.reachable)) {
     degraded.push(`coordinator ${coordinatorId} in ${dataCenter} cannot be reached`);
+  }
+  for (const { coordinatorId, dataCenter, storageProblems } of facts.coordinators) {
+    for (const problem of storageProblems) {
+      degraded.push(`coordinator ${coordinatorId} in ${dataCenter} cannot write its repository: ${problem}`);
+    }
   }
 }
 

@@ -1,10 +1,5 @@
 import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
-import {
-  NO_TRANSACTION_PROBLEMS,
-  type ClusterStatus,
-  type CoordinatorStatus,
-  type TransactionProblems,
-} from '../../shared/admin/status.ts';
+import { NO_TRANSACTION_PROBLEMS, type ClusterStatus, type TransactionProblems } from '../../shared/admin/status.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
@@ -18,7 +13,13 @@ import { LagMeter } from '../ingest/lag-meter.ts';
 import type { NodeIngestStatus } from '../ingest/node-ingest.ts';
 import type { MemberInstance, Membership } from '../membership/membership.ts';
 import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-backends.ts';
-import { assembleStatus, isRestorable, type LostRange, type NodeFacts } from './assemble-status.ts';
+import {
+  assembleStatus,
+  isRestorable,
+  type CoordinatorFacts,
+  type LostRange,
+  type NodeFacts,
+} from './assemble-status.ts';
 
 /** So many of the newest snapshots are looked at for each status; the oldest one is looked for now and then. */
 const SNAPSHOTS_MAX = 100;
@@ -51,6 +52,8 @@ export interface StatusSources {
   readonly snapshotCurrentAtMs: () => number | null;
   /** WAL of a node that is declared to be missing and was not got since. */
   readonly lostWal: (node: string, systemIdentifier: string) => Promise<readonly LostRange[]>;
+  /** Why the own repository cannot be written, and what to do, in words. */
+  readonly storageProblems: () => readonly string[];
   /** Known to the leader only. */
   readonly transactions: () => TransactionProblems;
   readonly clock: Clock;
@@ -189,9 +192,10 @@ export class StatusCollector implements StatusBackend, Service {
     return this.#oldest.timeUs;
   }
 
-  async #coordinators(): Promise<Omit<CoordinatorStatus, 'leader'>[]> {
+  async #coordinators(): Promise<CoordinatorFacts[]> {
     const { coordination, coordinatorId, dataCenter, repositoryId } = this.#sources;
-    const self = { coordinatorId, dataCenter, address: '', reachable: true, repositoryId };
+    const storageProblems = this.#sources.storageProblems();
+    const self = { coordinatorId, dataCenter, address: '', reachable: true, repositoryId, storageProblems };
     const known = coordination.coordinators();
     const others = known.filter((info) => info.coordinatorId !== coordinatorId);
     const asked = await Promise.all(others.map((info) => this.#ask(info)));
@@ -201,16 +205,17 @@ export class StatusCollector implements StatusBackend, Service {
     );
   }
 
-  async #ask({ coordinatorId, dataCenter, address }: CoordinatorInfo): Promise<Omit<CoordinatorStatus, 'leader'>> {
+  async #ask({ coordinatorId, dataCenter, address }: CoordinatorInfo): Promise<CoordinatorFacts> {
     const known = { coordinatorId, dataCenter, address };
     try {
       const { peer } = this.#sources.peers.channel(address);
       // Term 0: a look only.
       const state = await callUnary(peer, 'GetPeerState', {}, { deadlineMs: PEER_DEADLINE_MS });
-      return { ...known, reachable: true, repositoryId: state.repositoryId };
+      const { repositoryId, storageProblems } = state;
+      return { ...known, reachable: true, repositoryId, storageProblems };
     } catch {
       // That it does not answer is what the status says.
-      return { ...known, reachable: false, repositoryId: '' };
+      return { ...known, reachable: false, repositoryId: '', storageProblems: [] };
     }
   }
 

@@ -36,6 +36,8 @@ export interface PeerServiceOptions {
   /** What this coordinator, as a follower, was told to be acknowledged (`Follower.acknowledged`). */
   readonly heardAcknowledged: (stream: WalStreamKey) => Lsn;
   readonly clock: Clock;
+  /** Why the repository cannot be written, and what to do, in words. */
+  readonly storageProblems: () => readonly string[];
   /** The server's: ends calls that would go on for ever. */
   readonly stopping: AbortSignal;
 }
@@ -55,6 +57,7 @@ export function peerService(options: PeerServiceOptions): PeerHandlers {
         dataCenter: options.dataCenter,
         repositoryId: options.repositoryId,
         highestTerm: options.terms.highest.toString(),
+        storageProblems: [...options.storageProblems()],
         positions: options.store.positions().map((position) => ({
           stream: walStreamToMessage(position.stream),
           firstLsn: position.firstLsn.toString(),

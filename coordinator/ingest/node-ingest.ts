@@ -76,7 +76,6 @@ export class NodeIngest {
   status(): NodeIngestStatus {
     const stream = this.#stream;
     const acknowledgedLsn = stream === null ? NO_LSN : this.#options.tracker.acknowledged(stream);
-    const storage = stream === null ? null : this.#options.store.problem(stream);
     return {
       node: this.node,
       systemIdentifier: stream?.systemIdentifier ?? this.#instance?.systemIdentifier ?? '',
@@ -84,7 +83,7 @@ export class NodeIngest {
       instance: this.#instance?.instance ?? '',
       agentAddress: this.#instance?.advertisedAddress ?? '',
       state: this.#state,
-      problem: storage?.message ?? this.#problem,
+      problem: this.#problem,
       serverWalEndLsn: this.#lag.serverLsn,
       acknowledgedLsn,
       lagBytes: this.#lag.bytes(acknowledgedLsn),

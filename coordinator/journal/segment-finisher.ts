@@ -102,12 +102,14 @@ export class SegmentFinisher {
       try {
         await this.#finish(stream, startLsn);
         queue.segments.splice(queue.segments.indexOf(segment), 1);
-        if (queue.problem !== null) this.#context.problemChanged(stream.stream, null);
-        queue.problem = null;
+        if (queue.problem !== null) {
+          queue.problem = null;
+          this.#context.problemChanged(stream.stream);
+        }
         delayMs = RETRY_MIN_MS;
       } catch (error) {
         queue.problem = asProblem(error, `finish a segment of ${streamId(stream.stream)}`);
-        this.#context.problemChanged(stream.stream, queue.problem);
+        this.#context.problemChanged(stream.stream);
         await clock.sleep(delayMs, signal).catch(() => {});
         delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
       }

@@ -31,7 +31,7 @@ export interface WalStoreOptions {
   /** Left out: this thread. */
   readonly indexer?: SegmentIndexer;
   readonly clock?: Clock;
-  /** What stops a stream from becoming durable, or null when it goes on; for the log and metrics. */
+  /** What stops a stream from becoming durable or being finished, each once, and null when it goes on; for the log and metrics. */
   readonly onProblem?: (stream: WalStreamKey, problem: TidemarkError | null) => void;
   /** How long a group of change sets took to become durable. */
   readonly onSynced?: (durationMs: number) => void;
@@ -53,7 +53,8 @@ export interface StreamContext {
   readonly signal: AbortSignal;
   readonly appended: AppendedListener;
   readonly segmentWhole: (stream: WalStream, startLsn: Lsn) => void;
-  readonly problemChanged: (stream: WalStreamKey, problem: TidemarkError | null) => void;
+  /** Its own `problem`, or the finisher's, may be another one now. */
+  readonly problemChanged: (stream: WalStreamKey) => void;
   readonly synced: (durationMs: number) => void;
   /** The run of the timeline that the stream's history was on before `lsn`, if it is held up to there; null otherwise. */
   readonly runBefore: (stream: WalStreamKey, lsn: Lsn) => Promise<WalStream | null>;
@@ -77,10 +78,11 @@ export class WalStore implements WalSource {
   readonly #closing = new AbortController();
   readonly #finisher: SegmentFinisher;
   readonly #streamAdded = new Wakeup();
+  /** Of each stream, the problem that was told last. */
+  readonly #told = new Map<string, string>();
 
   private constructor(options: WalStoreOptions) {
     const root = options.repository.absolutePath('journal').replace(/\/journal$/, '');
-    const problemChanged = options.onProblem ?? (() => {});
     this.#context = {
       root,
       repository: options.repository,
@@ -93,7 +95,7 @@ export class WalStore implements WalSource {
         for (const listener of this.#listeners) listener(stream, changeSet);
       },
       segmentWhole: (stream, startLsn) => this.#finisher.add(stream, startLsn),
-      problemChanged,
+      problemChanged: (stream) => this.#tellProblem(stream, options.onProblem),
       synced: options.onSynced ?? (() => {}),
       runBefore: (stream, lsn) => this.#runBefore(stream, lsn),
     };
@@ -222,6 +224,15 @@ export class WalStore implements WalSource {
     this.#streams.set(id, added);
     this.#streamAdded.wake();
     return added;
+  }
+
+  #tellProblem(stream: WalStreamKey, tell: WalStoreOptions['onProblem']): void {
+    const id = streamId(stream);
+    const problem = this.problem(stream);
+    if (problem?.message === this.#told.get(id)) return;
+    if (problem === null) this.#told.delete(id);
+    else this.#told.set(id, problem.message);
+    tell?.(stream, problem);
   }
 
   async #runBefore(stream: WalStreamKey, lsn: Lsn): Promise<WalStream | null> {

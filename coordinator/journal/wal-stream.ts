@@ -312,9 +312,8 @@ export class WalStream {
 
   #setProblem(problem: TidemarkError | null): void {
     if (problem === null && this.#problem === null) return;
-    const isNew = problem?.message !== this.#problem?.message;
     this.#problem = problem;
-    if (isNew) this.#context.problemChanged(this.stream, problem);
+    this.#context.problemChanged(this.stream);
   }
 
   /** What is durable of one segment from `position` on. */

@@ -20,9 +20,9 @@ export class CoordinatorMetrics {
     metrics.set('tidemark_repository_writable', {}, 1);
   }
 
-  /** Why nothing becomes durable here, in words; for `/healthz`. */
+  /** Why the repository cannot be written and what to do, in words; for `/healthz` and the status. */
   get storageProblems(): readonly string[] {
-    return [...this.#storageProblems.values()].map(({ message }) => message);
+    return [...this.#storageProblems.values()].map(({ code, message, hint }) => `${message} (${code}). ${hint}`);
   }
 
   readonly error = (error: unknown): void => {
@@ -46,12 +46,12 @@ export class CoordinatorMetrics {
     const id = streamId(stream);
     if (problem === null) {
       if (this.#storageProblems.delete(id)) {
-        this.#logger.info({ stream: id }, 'WAL becomes durable again');
+        this.#logger.info({ stream: id }, 'the repository can be written again');
       }
     } else {
       this.#storageProblems.set(id, problem);
       this.#metrics.countError(problem);
-      this.#logger.error({ err: problem, stream: id }, 'WAL does not become durable here');
+      this.#logger.error({ err: problem, stream: id }, 'the repository cannot be written');
     }
     this.#metrics.set('tidemark_repository_writable', {}, this.#storageProblems.size === 0 ? 1 : 0);
   };

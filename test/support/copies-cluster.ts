@@ -156,6 +156,7 @@ export class MadeCoordinator {
         ...shared,
         clock: systemClock,
         heardAcknowledged: (stream) => follower.acknowledged(stream),
+        storageProblems: () => [],
         stopping: server.stopping,
       }),
     );

@@ -50,8 +50,22 @@ const facts: StatusFacts = {
   leader: { coordinatorId: 'c1', dataCenter: 'east', address: 'a:1', term: 4n },
   leading: true,
   coordinators: [
-    { coordinatorId: 'c1', dataCenter: 'east', address: 'a:1', reachable: true, repositoryId: 'r1' },
-    { coordinatorId: 'c2', dataCenter: 'west', address: 'a:2', reachable: true, repositoryId: 'r2' },
+    {
+      coordinatorId: 'c1',
+      dataCenter: 'east',
+      address: 'a:1',
+      reachable: true,
+      repositoryId: 'r1',
+      storageProblems: [],
+    },
+    {
+      coordinatorId: 'c2',
+      dataCenter: 'west',
+      address: 'a:2',
+      reachable: true,
+      repositoryId: 'r2',
+      storageProblems: [],
+    },
   ],
   nodes: [node],
   refused: [],
@@ -135,6 +149,12 @@ describe('assembleStatus', () => {
       { copiesRequired: 1, coordinators: facts.coordinators.map((one, index) => ({ ...one, reachable: index === 0 })) },
       'degraded',
       /c2 in west/,
+    ],
+    [
+      'a disk is full',
+      { coordinators: facts.coordinators.map((one) => ({ ...one, storageProblems: ['no space left. Free space'] })) },
+      'degraded',
+      /c2 in west cannot write its repository: no space left. Free space/,
     ],
     ['no agent runs', { nodes: [] }, 'degraded', /no node has registered/],
     [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, open, rm, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { localIndexer, type SegmentIndexer } from '../../../../coordinator/journal/segment-indexer.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
 import { lsn, NO_LSN } from '../../../../shared/postgres/lsn.ts';
 import { journalSegmentPath, walSegmentPath } from '../../../../shared/repository/layout.ts';
@@ -71,6 +72,28 @@ describe('the WAL store on a failing disk', () => {
     await truncate(object, Math.round((await stat(object)).size / 8));
     assert.equal((await readWal(store, NO_LSN, first.endLsn)).length, 128 * 1024);
     await assert.rejects(readWal(store, second.startLsn, second.endLsn), hasCode('TM-REPO-003'));
+  });
+
+  it('tells once why a segment cannot be finished, however often that is tried', async () => {
+    let isFull = true;
+    const tries: number[] = [];
+    const indexer: SegmentIndexer = {
+      index: async (segment) => {
+        tries.push(tries.length);
+        if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC', syscall: 'write' });
+        return await localIndexer.index(segment);
+      },
+    };
+    const problems: (string | null)[] = [];
+    const sleep = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep };
+    const store = await place.open({ indexer, clock, onProblem: (_, problem) => problems.push(problem?.code ?? null) });
+    await appendAll(store, changeSets(START, START + BigInt(SEGMENT_BYTES) + 10n, 128 * 1024));
+    while (tries.length < 3) await new Promise(setImmediate);
+    assert.deepEqual(problems, ['TM-REPO-007']);
+    isFull = false;
+    await store.finished();
+    assert.deepEqual(problems, ['TM-REPO-007', null]);
   });
 
   it('waits for room, acknowledges nothing meanwhile, and goes on from memory', async () => {

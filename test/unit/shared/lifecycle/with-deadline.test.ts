@@ -18,7 +18,7 @@ describe('a signal with a deadline', () => {
     }
     await waitFor('all have ended', () => signals.every(({ aborted }) => aborted), { timeoutMs: 5_000 });
     await Promise.all(ended);
-    assert.equal((signals[0]?.reason as Error).name, 'TimeoutError');
+    assert.match(String(signals[0]?.reason), /^TimeoutError/);
   });
 
   it('ends with the signal that it was made of, with its reason', () => {

@@ -9,6 +9,7 @@ export interface PeerState {
   'repositoryId'?: (string);
   'highestTerm'?: (number | string | Long);
   'positions'?: (_tidemark_v1_WalPosition)[];
+  'storageProblems'?: (string)[];
 }
 
 export interface PeerState__Output {
@@ -17,4 +18,5 @@ export interface PeerState__Output {
   'repositoryId': (string);
   'highestTerm': (string);
   'positions': (_tidemark_v1_WalPosition__Output)[];
+  'storageProblems': (string)[];
 }
