@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { TidemarkCluster } from '../support/cluster.ts';
 import { ChildProcess, runToEnd } from '../support/child-process.ts';
 import { debianProgram } from '../support/debian-packages.ts';
@@ -11,19 +14,32 @@ import { formatTable } from './table.ts';
 const SCALE = 20;
 /** Without the rows that all clients change: a commit that waits keeps its locks, and others would wait for these. */
 const SCRIPT = '--builtin=simple-update';
-const PAIRS = 5;
+const PAIRS = 3;
 const SECONDS = 6;
 const WARM_UP_SECONDS = 20;
+/** A process that runs for months is not measured while its code is being compiled. */
+const STANDBY_WARM_UP_SECONDS = 12;
 const CLIENTS = [8, 32] as const;
 /** Times faster than pg_receivewal. */
 const AIM = 1;
 
 type Clients = (typeof CLIENTS)[number];
 
+/**
+ * `shared`: the database, its clients and the standby take the processors from each other. `apart`: the database and its clients have the
+ * first one, the standby has the others, as where it stands on a machine or in a control group of its own.
+ */
+type Placement = 'shared' | 'apart';
+
+/** In order: a processor that a process was given is inherited by those that it starts. */
+const PLACEMENTS: readonly Placement[] = ['shared', 'apart'];
+const DATABASE_CPU = '0';
+
 /** Transactions per second with one synchronous standby. */
 export interface SynchronousRow {
   readonly benchmark: 'synchronous';
   readonly tool: string;
+  readonly placement: Placement;
   readonly clients: number;
   /** The median of all rounds. */
   readonly transactionsPerSecond: number;
@@ -34,6 +50,7 @@ export interface SynchronousRow {
 }
 
 interface Measured {
+  readonly placement: Placement;
   readonly clients: Clients;
   readonly rate: number;
   readonly cpuSeconds: number;
@@ -52,10 +69,11 @@ export const synchronousBenchmark: Benchmark = {
   programs: ['etcd', 'pg_receivewal', 'pgbench'],
   run: async (settings) => {
     const rows = await measure(settings);
-    const lines = [['tool', 'clients', 'tps', 'ratio', 'CPU ms/transaction']];
+    const lines = [['tool', 'processors', 'clients', 'tps', 'ratio', 'CPU ms/transaction']];
     for (const row of rows) {
       lines.push([
         row.tool,
+        row.placement,
         String(row.clients),
         row.transactionsPerSecond.toFixed(0),
         row.ratio.toFixed(2),
@@ -100,37 +118,59 @@ async function measure({ say }: BenchSettings): Promise<SynchronousRow[]> {
     tidemark(server, one, 'tidemark, 1 copy', 'tidemark_one'),
   ];
   const measured = new Map<string, Measured[]>(standbys.map(({ tool }) => [tool, []]));
-  for (let pair = 1; pair <= pairs; pair++) {
-    for (const { tool, run } of standbys) {
-      await run(async (pids) => {
-        for (const clients of CLIENTS) {
-          const meters = pids.map((pid) => ProcessMeter.ofProcess(pid));
-          const rate = await transactionsPerSecond(server, clients, SECONDS);
-          const cpuSeconds = meters.reduce((sum, meter) => sum + meter.usage().cpuSeconds, 0);
-          for (const meter of meters) meter[Symbol.dispose]();
-          measured.get(tool)?.push({ clients, rate, cpuSeconds });
-          say(`round ${pair}: ${tool}, ${clients} clients: ${rate.toFixed(0)} transactions/s`);
-        }
-      });
+  for (const placement of PLACEMENTS) {
+    if (placement === 'apart') {
+      const others = `1-${availableParallelism() - 1}`;
+      placeOn(others, [process.pid, ...[...two.coordinators, ...one.coordinators].map(({ pid }) => pid)]);
+      placeOn(DATABASE_CPU, [server.pid, ...childrenOf(server.pid)]);
+    }
+    for (let pair = 1; pair <= pairs; pair++) {
+      for (const { tool, run } of standbys) {
+        await run(async (pids) => {
+          await transactionsPerSecond(server, placement, CLIENTS[1], STANDBY_WARM_UP_SECONDS);
+          for (const clients of CLIENTS) {
+            const meters = pids.map((pid) => ProcessMeter.ofProcess(pid));
+            const rate = await transactionsPerSecond(server, placement, clients, SECONDS);
+            const cpuSeconds = meters.reduce((sum, meter) => sum + meter.usage().cpuSeconds, 0);
+            for (const meter of meters) meter[Symbol.dispose]();
+            measured.get(tool)?.push({ placement, clients, rate, cpuSeconds });
+            say(`${placement}, round ${pair}: ${tool}, ${clients} clients: ${rate.toFixed(0)} transactions/s`);
+          }
+        });
+      }
     }
   }
   // In order, so that profiles are written.
   for (const coordinator of [...two.coordinators, ...one.coordinators]) await coordinator.stop();
   const base = measured.get(standbys[0]?.tool ?? '') ?? [];
-  return standbys.flatMap(({ tool }) =>
-    CLIENTS.map((clients): SynchronousRow => {
-      const own = (measured.get(tool) ?? []).filter((one) => one.clients === clients);
-      const others = base.filter((one) => one.clients === clients);
-      return {
-        benchmark: 'synchronous',
-        tool,
-        clients,
-        transactionsPerSecond: median(own.map(({ rate }) => rate)),
-        ratio: median(own.map(({ rate }, round) => rate / (others[round]?.rate ?? NaN))),
-        cpuMsPerTransaction: median(own.map(({ rate, cpuSeconds }) => (cpuSeconds * 1000) / (rate * SECONDS))),
-      };
-    }),
+  return PLACEMENTS.flatMap((placement) =>
+    standbys.flatMap(({ tool }) =>
+      CLIENTS.map((clients): SynchronousRow => {
+        const isOf = (one: Measured): boolean => one.clients === clients && one.placement === placement;
+        const own = (measured.get(tool) ?? []).filter(isOf);
+        const others = base.filter(isOf);
+        return {
+          benchmark: 'synchronous',
+          tool,
+          placement,
+          clients,
+          transactionsPerSecond: median(own.map(({ rate }) => rate)),
+          ratio: median(own.map(({ rate }, round) => rate / (others[round]?.rate ?? NaN))),
+          cpuMsPerTransaction: median(own.map(({ rate, cpuSeconds }) => (cpuSeconds * 1000) / (rate * SECONDS))),
+        };
+      }),
+    ),
   );
+}
+
+/** All threads of the processes, and whatever they start from now on. */
+function placeOn(processors: string, pids: readonly number[]): void {
+  // Not as the user that the servers run as: this process is to be placed too.
+  for (const pid of pids) execFileSync('taskset', ['-a', '-c', '-p', processors, String(pid)]);
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 async function openCluster(server: PostgresServer, dataCenters: string[], name: string): Promise<TidemarkCluster> {
@@ -207,21 +247,33 @@ async function whileSynchronous(server: PostgresServer, name: string, work: () =
   }
 }
 
-async function transactionsPerSecond(server: PostgresServer, clients: number, seconds: number): Promise<number> {
+async function transactionsPerSecond(
+  server: PostgresServer,
+  placement: Placement,
+  clients: number,
+  seconds: number,
+): Promise<number> {
   const args = ['--no-vacuum', `--client=${clients}`, '--jobs=2', `--time=${seconds}`, '--protocol=prepared', SCRIPT];
-  const output = await pgbench(server, args);
+  const output = await pgbench(server, args, placement);
   const rate = /tps = ([0-9.]+)/.exec(output)?.[1];
   if (rate === undefined) throw new Error(`pgbench said no rate:\n${output}`);
   return Number(rate);
 }
 
-async function pgbench(server: PostgresServer, args: readonly string[]): Promise<string> {
+async function pgbench(
+  server: PostgresServer,
+  args: readonly string[],
+  placement: Placement = 'shared',
+): Promise<string> {
+  const program = debianProgram('pgbench');
+  const connection = [`--host=${server.socketDirectory}`, `--port=${server.port}`, '--username=postgres'];
+  const [command, ...before] = placement === 'apart' ? ['taskset', '-c', DATABASE_CPU, program] : [program];
   return await runToEnd(
     {
       name: 'pgbench',
-      command: debianProgram('pgbench'),
+      command: command ?? program,
       directory: server.socketDirectory,
-      args: [`--host=${server.socketDirectory}`, `--port=${server.port}`, '--username=postgres', ...args, 'postgres'],
+      args: [...before, ...connection, ...args, 'postgres'],
     },
     300_000,
   );
