@@ -58,17 +58,21 @@ export class AgentService {
       ),
       PullWal: duplexHandler<PullWalRequest__Output, PullWalResponse>((duplex) => this.#pullWal(duplex)),
       SamplePosition: unaryHandler(async ({ fence, flush }) => {
+        const { sql, clock, terms } = this.#settings;
+        const arrivedAtMs = clock.monotonicMs();
         const { term, coordinatorId } = callerOf(fence);
-        await this.#settings.terms.admit(term, coordinatorId);
+        await terms.admit(term, coordinatorId);
         // Before the position: what is committed behind it is committed in this mode.
         const synchronous = await this.#settings.synchronousMode.read();
-        const sample = await samplePosition(this.#settings.sql, { flush });
+        const sample = await samplePosition(sql, { flush, clock });
         return {
           insertLsn: sample.insertLsn.toString(),
           timeline: sample.timeline,
           systemIdentifier: sample.systemIdentifier,
           nodeTimeUs: sample.nodeTimeUs.toString(),
           synchronous,
+          beforeUs: Math.floor((sample.askedAtMs - arrivedAtMs) * 1000),
+          afterUs: Math.floor((clock.monotonicMs() - sample.answeredAtMs) * 1000),
         };
       }),
     };

@@ -1,4 +1,5 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
+import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { lsn, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { SqlClient } from '../postgres/sql-client.ts';
 
@@ -9,6 +10,9 @@ export interface PositionSample {
   readonly systemIdentifier: string;
   /** By PostgreSQL's clock, read just before `insertLsn`: microseconds since 1970-01-01 UTC. */
   readonly nodeTimeUs: bigint;
+  /** By the agent's monotonic clock: clock and position were read at or between the two. */
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
 }
 
 interface SampleRow {
@@ -16,24 +20,30 @@ interface SampleRow {
   in_recovery: boolean;
   insert_lsn: string | null;
   timeline: number | null;
+}
+
+interface ServerRow {
   system_identifier: string;
   block_bytes: number;
   segment_bytes: number;
 }
 
+const SERVER_SQL = `
+  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+    current_setting('wal_block_size')::int AS block_bytes,
+    pg_size_bytes(current_setting('wal_segment_size'))::int AS segment_bytes`;
+
 /**
  * The clock comes first: whatever was inserted before it shows its time then lies below the position. The server's own, not the agent's: they
- * may be set differently, and WAL has the server's times.
+ * may be set differently, and WAL has the server's times. Nothing else is asked for: the leader knows the clock only as well as this
+ * statement is short.
  */
 const SAMPLE_SQL = `
   SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text AS node_time_us,
     pg_is_in_recovery() AS in_recovery,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,
     CASE WHEN NOT pg_is_in_recovery()
-      THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline,
-    (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
-    current_setting('wal_block_size')::int AS block_bytes,
-    (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes`;
+      THEN ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int END AS timeline`;
 
 /**
  * A commit of its own flushes everything before it; PostgreSQL itself leaves what an idle transaction wrote for up to 15 s. It waits
@@ -51,11 +61,15 @@ const FIRST_PAGE_HEADER_BYTES = 40n;
  * @throws TidemarkError TM-PG-002 for a server in recovery, which inserts nothing; TM-PG-001, TM-PG-004
  */
 export async function samplePosition(
-  sql: SqlClient,
-  { flush = false }: { readonly flush?: boolean } = {},
+  sql: Pick<SqlClient, 'query'>,
+  { flush = false, clock }: { readonly flush?: boolean; readonly clock: Clock },
 ): Promise<PositionSample> {
+  const [server] = await sql.query<ServerRow>("reading the server's identity", SERVER_SQL);
+  const askedAtMs = clock.monotonicMs();
   const [row] = await sql.query<SampleRow>('reading the WAL position', SAMPLE_SQL);
-  if (row === undefined) throw new TidemarkError('TM-PG-004', 'reading the WAL position gave no row');
+  const answeredAtMs = clock.monotonicMs();
+  if (row === undefined || server === undefined)
+    throw new TidemarkError('TM-PG-004', 'reading the WAL position gave no row');
   if (row.in_recovery || row.insert_lsn === null || row.timeline === null) {
     throw new TidemarkError('TM-PG-002', 'a server in recovery has no WAL insert position', {
       hint: "Ask the agent of the node's primary.",
@@ -63,10 +77,12 @@ export async function samplePosition(
   }
   if (flush) await sql.query('flushing the WAL', FLUSH_SQL);
   return {
-    insertLsn: beforePageHeader(parseLsn(row.insert_lsn), row.block_bytes, row.segment_bytes),
+    insertLsn: beforePageHeader(parseLsn(row.insert_lsn), server.block_bytes, server.segment_bytes),
     timeline: row.timeline,
-    systemIdentifier: row.system_identifier,
+    systemIdentifier: server.system_identifier,
     nodeTimeUs: BigInt(row.node_time_us),
+    askedAtMs,
+    answeredAtMs,
   };
 }
 

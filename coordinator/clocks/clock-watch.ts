@@ -8,9 +8,16 @@ import type { Leadership } from '../coordination/coordination.ts';
 import type { LeaderDuty } from '../election/leader-duty.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { PositionSampler } from '../snapshots/double-collect.ts';
+import { FineWallClock } from './fine-wall-clock.ts';
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 2_000;
+/** Answers that come at the same moment wait for each other. */
+const APART_MS = 20;
+/** A call may be held up on its way; of so many in a row the best one counts, as in NTP's clock filter. */
+const TRIES_MAX = 4;
+/** Good enough to ask no more. */
+const UNCERTAINTY_US = 300n;
 /** Of one stream whose WAL does not come; then every other one goes. */
 const WAITING_MAX = 1_024;
 
@@ -26,15 +33,20 @@ interface ClockWatchOptions {
  * Reads every node's clock again and again while this coordinator leads, and keeps each reading until the WAL that was written up to it
  * comes in: there it is kept for good, so that whoever holds the WAL can tell its times. A node that does not
  * answer has no readings; nothing else depends on it.
+ *
+ * Every reading is kept as it was taken. What readings say together is told where times are told, from all that were kept: so a step of a
+ * clock is never hidden in a reading.
  */
 export class ClockWatch implements LeaderDuty {
   readonly name = 'clocks';
   readonly #options: ClockWatchOptions;
+  readonly #wall: FineWallClock;
   /** Of each stream, by position, increasing; at one position only the last. */
   readonly #waiting = new Map<string, ClockReading[]>();
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
+    this.#wall = new FineWallClock(options.clock);
   }
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
@@ -43,9 +55,11 @@ export class ClockWatch implements LeaderDuty {
     this.#waiting.clear();
     while (!signal.aborted) {
       const deadline = withDeadline(signal, TIMEOUT_MS);
+      this.#wall.adjust();
       await Promise.all(
-        nodes().map(async ({ node }) => {
+        nodes().map(async ({ node }, index) => {
           try {
+            if (index > 0) await clock.sleep((index * APART_MS) % INTERVAL_MS, deadline);
             await this.#read(node, asking, leadership.term, deadline);
           } catch {
             // Ingest and snapshots say what is wrong with a node.
@@ -66,11 +80,24 @@ export class ClockWatch implements LeaderDuty {
 
   async #read(node: string, sampler: PositionSampler, term: bigint, signal: AbortSignal): Promise<void> {
     const { clock, coordinatorId } = this.#options;
-    const askedAtMs = clock.nowMs();
-    const startedMs = clock.monotonicMs();
-    const sample = await sampler.sample(node, { flush: false, signal });
-    const measured = measureClock({ ...sample, askedAtMs, tookMs: clock.monotonicMs() - startedMs });
-    this.#keep({ node, ...sample }, { atLsn: sample.insertLsn, ...measured, coordinatorId, term });
+    let best: { readonly stream: WalStreamKey; readonly reading: ClockReading } | null = null;
+    for (let tries = 0; tries < TRIES_MAX && (best === null || best.reading.uncertaintyUs > UNCERTAINTY_US); tries++) {
+      const startedMs = clock.monotonicMs();
+      const askedAt = this.#wall.read();
+      const sample = await sampler.sample(node, { flush: false, signal }).catch((error: unknown) => {
+        if (best === null) throw error;
+        return null;
+      });
+      if (sample === null) break;
+      const tookMs = clock.monotonicMs() - startedMs;
+      // What the clock showed before says nothing of now.
+      if (this.#wall.read().settings !== askedAt.settings) break;
+      const measured = measureClock({ ...sample, askedAt, tookMs });
+      if (best === null || measured.uncertaintyUs < best.reading.uncertaintyUs) {
+        best = { stream: { node, ...sample }, reading: { atLsn: sample.insertLsn, ...measured, coordinatorId, term } };
+      }
+    }
+    if (best !== null) this.#keep(best.stream, best.reading);
   }
 
   #keep(stream: WalStreamKey, reading: ClockReading): void {

@@ -53,6 +53,7 @@ export class AgentPositionSampler implements PositionSampler {
       timeline: sample.timeline,
       systemIdentifier: sample.systemIdentifier,
       nodeTimeUs: BigInt(sample.nodeTimeUs),
+      around: { beforeUs: sample.beforeUs, afterUs: sample.afterUs },
       synchronous,
     };
   }

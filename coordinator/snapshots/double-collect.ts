@@ -1,5 +1,10 @@
 import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
-import { measureClock, type ClockMeasurement } from '../../shared/cuts/clock-measurement.ts';
+import {
+  measureClock,
+  wholeMilliseconds,
+  type ClockMeasurement,
+  type TimeAround,
+} from '../../shared/cuts/clock-measurement.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import { withDeadline } from '../../shared/lifecycle/with-deadline.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
@@ -12,6 +17,8 @@ export interface PositionSample {
   readonly systemIdentifier: string;
   /** By the node's clock, microseconds since 1970-01-01 UTC; read just before the position. */
   readonly nodeTimeUs: bigint;
+  /** Of the call that read it, as the agent says. */
+  readonly around: TimeAround;
   /** Just before it was read, the server's settings let no commit return that was not acknowledged. */
   readonly synchronous: boolean;
 }
@@ -102,12 +109,12 @@ async function collectRound(
   let lastMs = startedMs;
   await Promise.all(
     nodes.map(async (node) => {
-      const askedAt = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+      const askedAtMs = clock.monotonicMs();
+      const askedAt = wholeMilliseconds(clock.nowMs());
       try {
         const sample = await sampler.sample(node, { flush: false, signal: deadline });
         lastMs = clock.monotonicMs();
-        const tookMs = lastMs - askedAt.monotonicMs;
-        samples.set(node, { sample, clock: measureClock({ ...sample, askedAtMs: askedAt.wallMs, tookMs }) });
+        samples.set(node, { sample, clock: measureClock({ ...sample, askedAt, tookMs: lastMs - askedAtMs }) });
       } catch (error) {
         failures.set(node, error);
       }

@@ -213,6 +213,7 @@ export class FakeCluster implements WalSource {
             timeline: 1,
             systemIdentifier: node.stream.systemIdentifier,
             nodeTimeUs: 0n,
+            around: { beforeUs: 0, afterUs: 0 },
             synchronous: node.synchronous,
           };
         },

@@ -9,6 +9,8 @@ export interface SamplePositionResponse {
   'systemIdentifier'?: (string);
   'nodeTimeUs'?: (number | string | Long);
   'synchronous'?: (_tidemark_v1_SynchronousMode | null);
+  'beforeUs'?: (number);
+  'afterUs'?: (number);
 }
 
 export interface SamplePositionResponse__Output {
@@ -17,4 +19,6 @@ export interface SamplePositionResponse__Output {
   'systemIdentifier': (string);
   'nodeTimeUs': (string);
   'synchronous': (_tidemark_v1_SynchronousMode__Output | null);
+  'beforeUs': (number);
+  'afterUs': (number);
 }
