@@ -55,7 +55,7 @@ async function searchFrom(
   // What was peeked at was not verified, and the segment's own readings may say something else.
   for (let one = number ?? -1; one >= 0; one--) {
     const piece = await wal.indexed(at(one));
-    if (piece !== null && firstUs(piece, wal.node, [...snapshotReadings, ...piece.clocks]) < wantedUs) return at(one);
+    if (piece !== null && firstUs(piece, wal.node, [...readings, ...piece.clocks]) < wantedUs) return at(one);
   }
   return null;
 }
@@ -106,5 +106,6 @@ function nextGuess(
 
 function firstUs(piece: WalPiece, node: string, readings: readonly ClockReading[]): number {
   const scan = new EventScan(piece.events);
-  return scan.nextTimed() ? new NodeClock(node, readings).span(scan.lsn, scan.timeUs).latestUs : Infinity;
+  const clock = new NodeClock(node, readings);
+  return clock.isKnown && scan.nextTimed() ? clock.span(scan.lsn, scan.timeUs).latestUs : Infinity;
 }

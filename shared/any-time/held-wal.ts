@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
-import { NO_LSN, type Lsn } from '../postgres/lsn.ts';
+import { lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import { timelineOf, type TimelineHistory } from '../postgres/timeline-history.ts';
 import { segmentEnd, segmentName, segmentStart } from '../postgres/wal-segment.ts';
 import { journalSegmentPath, walIndexPath, walSegmentPath } from '../repository/layout.ts';
@@ -91,6 +91,12 @@ export class HeldWal {
       if (piece !== null) return piece;
     }
     return null;
+  }
+
+  /** The clock readings of the finished segment before the one that holds a position. */
+  async readingsBefore(position: Lsn): Promise<readonly ClockReading[]> {
+    const start = segmentStart(position, this.segmentBytes);
+    return start === NO_LSN ? [] : ((await this.indexed(lsn(start - 1n)))?.clocks ?? []);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { commonStepUs, INSERTION_DELAY_US, NodeClock } from '../cuts/node-clock.ts';
+import { commonStepUs, NodeClock } from '../cuts/node-clock.ts';
 import type { TimeCutNode } from '../cuts/time-cut.ts';
 import { TimeScan } from '../cuts/time-scan.ts';
 import { carriedDecisions } from '../cuts/carried-decisions.ts';
@@ -12,6 +12,9 @@ import { findStart, type StartMoment } from './find-start.ts';
 import type { HeldWal, WalPiece } from './held-wal.ts';
 import { isoTime } from './iso-time.ts';
 import type { OpenedWal } from './open-held-wal.ts';
+
+/** More than the time by which records can be out of order: a PREPARE was seen 0.8 ms behind others. */
+const ORDER_SLACK_US = 1_000;
 
 /** Where reading begins: at a snapshot's cut, or before everything that happened from a moment on. */
 export type Beginning =
@@ -53,10 +56,11 @@ export async function loadNode(
       : await findStart(opened, {
           anchorLsn: position,
           snapshotReadings,
-          ...(beginning.kind === 'moment' ? beginning : { fromUs: untilUs, slackUs: INSERTION_DELAY_US }),
+          ...(beginning.kind === 'moment' ? beginning : { fromUs: untilUs, slackUs: ORDER_SLACK_US }),
         });
   const pieces: WalPiece[] = [];
-  let readings = snapshotReadings;
+  // What lies before the first reading of what is read needs one on its other side too.
+  let readings = [...snapshotReadings, ...(start.isFirst ? [] : await wal.readingsBefore(start.fromLsn))];
   let clock = new NodeClock(wal.node, readings);
   for await (const piece of wal.pieces(start.fromLsn)) {
     // A view would keep the whole file in memory.
@@ -65,8 +69,8 @@ export async function loadNode(
       readings = [...readings, ...piece.clocks];
       clock = new NodeClock(wal.node, readings);
     }
-    // What follows a reading that is this much later happened later too; what lies before it has a reading on both sides.
-    if (clock.readAfter(untilUs + INSERTION_DELAY_US, Number(piece.endLsn)) !== null) break;
+    // What follows a reading that is later was inserted later; what lies before it has a reading on both sides.
+    if (clock.readAfter(untilUs, Number(piece.endLsn)) !== null) break;
   }
   return {
     wal,

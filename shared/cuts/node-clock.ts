@@ -1,18 +1,23 @@
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import type { ClockReading } from '../wal/clock-reading.ts';
 
-/** How fast two clocks drift apart at most between two readings, steps aside: more than a crystal, less than half of what NTP may slew. */
+/**
+ * How fast two clocks drift apart at most while neither is set or slewed: the bound that Spanner assumes, far above what a crystal
+ * does (chrony takes 1 ppm for its own clock, NTP 15 ppm). A clock that is slewed faster is covered as one that moves one way.
+ */
 const DRIFT_PER_US = 200e-6;
 
-/**
- * How long after the time in it a record is inserted at most: a PREPARE was seen 0.8 ms late behind others, and no other record was. It
- * is asked for where a cut may be an instant's, is part of a bound, and says when what follows a reading happened at the earliest.
- */
-export const INSERTION_DELAY_US = 1_000;
+/** Readings from farther than this are of no use beside a nearer one: the drift has eaten what they could tell. */
+const REACH_US = 4_000_000;
 
-/** By the leader's clock, microseconds since 1970-01-01 UTC: it happened at or between the two. */
+/**
+ * When a record came to be, by the leader's clock, microseconds since 1970-01-01 UTC. PostgreSQL takes the time that is in a record,
+ * then inserts the record; nobody can have seen anything of it before.
+ */
 export interface TimeSpan {
+  /** It was inserted at this moment or later. */
   readonly earliestUs: number;
+  /** The time in it was taken at this moment or earlier. */
   readonly latestUs: number;
 }
 
@@ -23,12 +28,24 @@ interface Reading {
   readonly uncertaintyUs: number;
 }
 
+/** What is added to a node's clock lies between the two. */
+interface OffsetRange {
+  readonly leastUs: number;
+  readonly mostUs: number;
+}
+
 /**
- * One node's clock beside the leader's, by the readings that were kept: of an event of the node's WAL it tells when it happened by the
- * leader's clock. The readings before and after an event's position bracket it, in whatever order the node's clock
- * shows them. Between two readings the offset lies within the hull of what they say, and farther out by the drift; two that
- * contradict each other had a step of a clock between them, and then it is not known on which side of it the event lies. Whatever
- * the node's clock shows, what lies behind a reading's position was written after the reading, and what lies before it before.
+ * One node's clock beside the leader's, by the readings that were kept: of a record of the node's WAL it tells when it came to be by the
+ * leader's clock.
+ *
+ * The readings before and after a record's position bracket it, in whatever order the node's clock shows them. Either all those near before
+ * it or all those near after it were taken while the offset did nothing but drift up to the record, as long as a clock is set at most once
+ * among them. So the offset lies in the hull of what those before agree on and what those after agree on, each widened by the drift. That
+ * holds too where the offset moves one way only, however fast. A step is never needed to be seen for this; one that is seen (readings on
+ * one side that contradict each other) ends the readings that count.
+ *
+ * Whatever the node's clock shows, what lies behind a reading's position was inserted after it, and what lies before it before: both the
+ * clock and the position were read within the reading's bounds.
  */
 export class NodeClock {
   readonly #node: string;
@@ -66,7 +83,7 @@ export class NodeClock {
   }
 
   /**
-   * When an event happened. Positions are asked for in increasing order, or it takes longer.
+   * When a record came to be. Positions are asked for in increasing order, or it takes longer.
    * @throws TidemarkError TM-SNAP-004 if the clock was never read
    */
   span(atLsn: number, nodeTimeUs: number): TimeSpan {
@@ -74,25 +91,28 @@ export class NodeClock {
     while (this.#next < this.#readings.length && (this.#readings[this.#next]?.atLsn ?? 0) <= atLsn) this.#next++;
     const before = this.#readings[this.#next - 1];
     const after = this.#readings[this.#next];
-    const low = before ?? after;
-    const high = before === undefined ? undefined : after;
-    if (low === undefined) {
+    // What is near on one side alone says nothing against a step between it and the record.
+    const reachUs = before === undefined || after === undefined ? 0 : REACH_US;
+    const sides = [
+      this.#agreed(this.#next - 1, -1, nodeTimeUs, reachUs),
+      this.#agreed(this.#next, 1, nodeTimeUs, reachUs),
+    ];
+    if (sides.includes(null)) sides.push(rangeAt(before, nodeTimeUs), rangeAt(after, nodeTimeUs));
+    const ranges = sides.filter((side) => side !== null);
+    if (ranges.length === 0) {
       throw new TidemarkError('TM-SNAP-004', `the clock of node ${this.#node} was not read: its times cannot be told`);
     }
-    let leastUs = low.offsetUs - low.uncertaintyUs;
-    let mostUs = low.offsetUs + low.uncertaintyUs;
-    let distanceUs = Math.abs(nodeTimeUs - low.nodeTimeUs);
-    if (high !== undefined) {
-      leastUs = Math.min(leastUs, high.offsetUs - high.uncertaintyUs);
-      mostUs = Math.max(mostUs, high.offsetUs + high.uncertaintyUs);
-      const other = Math.abs(nodeTimeUs - high.nodeTimeUs);
-      distanceUs = agree(low, high) ? Math.min(distanceUs, other) : Math.max(distanceUs, other);
-    }
-    const marginUs = Math.ceil(distanceUs * DRIFT_PER_US) + this.stepUs;
-    const afterUs = before === undefined ? -Infinity : this.#earliest(before) - INSERTION_DELAY_US;
-    const beforeUs = after === undefined ? Infinity : this.#latest(after);
-    const earliestUs = Math.max(nodeTimeUs + leastUs - marginUs, afterUs);
-    return { earliestUs, latestUs: Math.max(earliestUs, Math.min(nodeTimeUs + mostUs + marginUs, beforeUs)) };
+    const leastUs = Math.min(...ranges.map((range) => range.leastUs)) - this.stepUs;
+    const mostUs = Math.max(...ranges.map((range) => range.mostUs)) + this.stepUs;
+    const earliestUs = Math.max(nodeTimeUs + leastUs, before === undefined ? -Infinity : this.#earliest(before));
+    const latestUs = Math.min(nodeTimeUs + mostUs, after === undefined ? Infinity : this.#latest(after));
+    return { earliestUs, latestUs: Math.max(earliestUs, latestUs) };
+  }
+
+  /** What lies at or behind a position was inserted after this moment; -Infinity if no reading says so. */
+  insertedAfterUs(atLsn: number): number {
+    const before = this.#readings.findLast((reading) => reading.atLsn <= atLsn);
+    return before === undefined ? -Infinity : this.#earliest(before);
   }
 
   /**
@@ -116,6 +136,26 @@ export class NodeClock {
     return near?.offsetUs ?? 0;
   }
 
+  /**
+   * What readings on one side agree on at a time of the node's clock, the nearest first: up to one that is too far, or that contradicts
+   * those that are nearer. Null if there is none.
+   */
+  #agreed(from: number, direction: 1 | -1, nodeTimeUs: number, reachUs: number): OffsetRange | null {
+    let agreed: OffsetRange | null = null;
+    for (let index = from; ; index += direction) {
+      const reading = this.#readings[index];
+      if (reading === undefined) return agreed;
+      // It is on the other side in time: the record was inserted a while after its time, or the clock was read a while before the position.
+      if ((reading.nodeTimeUs - nodeTimeUs) * direction < 0) continue;
+      if (agreed !== null && Math.abs(nodeTimeUs - reading.nodeTimeUs) > reachUs) return agreed;
+      const range = rangeAt(reading, nodeTimeUs);
+      const leastUs = Math.max(agreed?.leastUs ?? -Infinity, range.leastUs);
+      const mostUs = Math.min(agreed?.mostUs ?? Infinity, range.mostUs);
+      if (leastUs > mostUs) return agreed;
+      agreed = { leastUs, mostUs };
+    }
+  }
+
   #latest({ nodeTimeUs, offsetUs, uncertaintyUs }: Reading): number {
     return nodeTimeUs + offsetUs + uncertaintyUs + this.stepUs;
   }
@@ -132,6 +172,16 @@ export class NodeClock {
 export function commonStepUs(clocks: readonly NodeClock[]): number {
   const steps = clocks.map((clock) => clock.largestStepUs).sort((a, b) => b - a);
   return steps[1] ?? 0;
+}
+
+/** What a reading says of the offset at another time, if the clock was not set in between. */
+function rangeAt(reading: Reading, nodeTimeUs: number): OffsetRange;
+function rangeAt(reading: Reading | undefined, nodeTimeUs: number): OffsetRange | null;
+function rangeAt(reading: Reading | undefined, nodeTimeUs: number): OffsetRange | null {
+  if (reading === undefined) return null;
+  const { offsetUs, uncertaintyUs } = reading;
+  const marginUs = uncertaintyUs + Math.ceil(Math.abs(nodeTimeUs - reading.nodeTimeUs) * DRIFT_PER_US);
+  return { leastUs: offsetUs - marginUs, mostUs: offsetUs + marginUs };
 }
 
 /** Whether two readings can be explained without a step. */

@@ -3,7 +3,7 @@ import { computeCut } from './cut.ts';
 import type { BranchMatcher } from './branch-matcher.ts';
 import type { Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision, SnapshotClass } from '../repository/snapshot-manifest.ts';
-import { INSERTION_DELAY_US, type NodeClock } from './node-clock.ts';
+import type { NodeClock } from './node-clock.ts';
 import type { TimeScan } from './time-scan.ts';
 
 /** One node, read past the moment. */
@@ -48,21 +48,37 @@ export function cutAtTime(
     new Map(nodes.map(({ scan, clock, readLsn }) => [scan.node, BigInt(clock.offsetUs(Number(readLsn)))])),
   );
   const fromUs = nodes.reduce((latest, node) => Math.max(latest, node.fromUs ?? -Infinity), -Infinity);
-  const widthUs = Math.max(...nodes.map(({ scan }) => scan.widthUs));
-  // What the cut leaves out was written after this; so nothing that was not read can have to be left out with it.
-  const reachUs = momentUs - widthUs - INSERTION_DELAY_US;
+  const doubtUs = Math.max(...nodes.map(({ scan }) => scan.doubtUs));
+  // What the cut leaves out was inserted after this; so nothing that was not read can have to be left out with it.
+  const reachUs = momentUs - doubtUs;
   const unsettled = cut.inDoubt
     .filter(({ decision }) => decision === 'rollback')
     .map((branch) => preparedUs(branch, nodes));
   const earliest = Math.min(reachUs, ...unsettled);
   if (earliest < fromUs) return { kind: 'read-earlier', fromUs: earliest };
 
-  const causal = cut.atWish && nodes.every(({ scan }) => !scan.straddled);
+  const isInstant = nodes.every(({ scan }) => !scan.straddled);
   return {
     kind: 'cut',
     cut,
-    class: causal ? { kind: 'causal' } : { kind: 'bounded', boundUs: Math.ceil(widthUs + INSERTION_DELAY_US) },
+    class:
+      cut.atWish && isInstant
+        ? { kind: 'causal' }
+        : { kind: 'bounded', boundUs: Math.max(1, Math.ceil(isInstant ? leftOutUs(momentUs, nodes, cut) : doubtUs)) },
   };
+}
+
+/**
+ * How long before the moment something was inserted, at most, that the cut leaves out, by the nodes' readings alone. A commit whose PREPARE
+ * comes after the moment does not happen, unless a clock or a GID misled.
+ */
+function leftOutUs(momentUs: number, nodes: readonly TimeCutNode[], cut: Cut): number {
+  return Math.max(
+    ...nodes.map(({ clock }, index) => {
+      const afterUs = clock.insertedAfterUs(Number(cut.nodes[index]?.limitLsn ?? 0));
+      return Number.isFinite(afterUs) ? momentUs - afterUs : momentUs;
+    }),
+  );
 }
 
 function preparedUs(branch: InDoubtDecision, nodes: readonly TimeCutNode[]): number {

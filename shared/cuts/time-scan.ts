@@ -4,7 +4,7 @@ import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import { applyEvents, listOpen, NOTHING_OPEN, type OpenTransactions } from '../wal-index/open-transactions.ts';
 import { BranchHistory } from './branch-history.ts';
 import type { CarriedDecisions } from './carried-decisions.ts';
-import { INSERTION_DELAY_US, type NodeClock, type TimeSpan } from './node-clock.ts';
+import type { NodeClock, TimeSpan } from './node-clock.ts';
 
 /** So many events are kept before it is seen which of them are still open. */
 const PASSED_OVER_BATCH = 4096;
@@ -42,9 +42,9 @@ export interface LaterRecord extends TimeSpan {
 /**
  * One node's transaction events in the order of its WAL, looked at for one moment T of the leader's time.
  *
- * The wish is everything before the first record that is too late: the end of a transaction that may have happened after T, or a
- * PREPARE that surely did. A PREPARE that may have happened before T is not too late: a transaction that was committed by T
- * needs it, and if none was, it is rolled back.
+ * The wish is everything before the first record that is too late: a commit that may have happened after T, or any other record that was
+ * surely inserted after T. A PREPARE that may have come before T is not too late: a transaction that was committed by T
+ * needs it, and if none was, it is rolled back. On which side an abort lies changes nothing that anybody sees.
  *
  * What surely happened before `fromUs` is passed over: of it only the branches count that were open at its end.
  */
@@ -54,8 +54,6 @@ export class TimeScan {
   readonly #momentUs: number;
   readonly #clock: NodeClock;
   #later: LaterRecord | null = null;
-  #straddled = false;
-  #widthUs = 0;
   #passed = false;
   #lastUs = Number.NEGATIVE_INFINITY;
   /** What may be open of what was passed over; null once nothing is any more. */
@@ -97,14 +95,14 @@ export class TimeScan {
     return this.#passed;
   }
 
-  /** Whether of some transaction's end it cannot be said on which side of T it was. */
-  get straddled(): boolean {
-    return this.#straddled;
+  /** How long before T the first record that is too late may have been inserted: 0 if it surely was after T, and so was all behind it. */
+  get doubtUs(): number {
+    return Math.max(0, this.#momentUs - (this.#later?.earliestUs ?? Infinity));
   }
 
-  /** The longest span of a record around T. */
-  get widthUs(): number {
-    return this.#widthUs;
+  /** Whether of a commit it cannot be said on which side of T it was. */
+  get straddled(): boolean {
+    return this.#later !== null && this.#later.earliestUs <= this.#momentUs;
   }
 
   /** Everything that was written before this moment was seen, as far as the events tell. */
@@ -130,12 +128,12 @@ export class TimeScan {
     switch (event.kind) {
       case 'commit':
       case 'abort':
-        this.#look(event, true);
+        this.#look(event, event.kind === 'commit');
         if (this.#hasRows) this.history.apply(event.whole());
         return;
       case 'commit-prepared':
       case 'rollback-prepared':
-        this.#look(event, true);
+        this.#look(event, event.kind === 'commit-prepared');
         break;
       case 'prepare':
         // One that was seeded has no record here.
@@ -161,17 +159,12 @@ export class TimeScan {
     return this.#clock.span(event.lsn, event.timeUs).latestUs >= this.#fromUs;
   }
 
-  #look(event: ScannedEvent, isEnd: boolean): void {
+  #look(event: ScannedEvent, isCommit: boolean): void {
     const span = this.#clock.span(event.lsn, event.timeUs);
     const isLater = span.earliestUs > this.#momentUs;
-    if (isEnd && !isLater && span.latestUs + INSERTION_DELAY_US > this.#momentUs) {
-      this.#straddled = true;
-      this.#widthUs = Math.max(this.#widthUs, span.latestUs - span.earliestUs);
-    }
-    if (this.#later === null && (isLater || (isEnd && span.latestUs > this.#momentUs))) {
+    if (this.#later === null && (isLater || (isCommit && span.latestUs > this.#momentUs))) {
       const { lsn, previousLsn } = event.whole();
       this.#later = { ...span, lsn, previousLsn };
-      this.#widthUs = Math.max(this.#widthUs, span.latestUs - span.earliestUs);
     }
     this.#passed ||= isLater;
     this.#lastUs = Math.max(this.#lastUs, span.earliestUs);

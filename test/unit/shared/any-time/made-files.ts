@@ -30,8 +30,11 @@ export const systemOf = (node: string) => `70${node.replace(/\D/g, '')}`;
 /** Puts the indexes of the stream's whole segments and the journal of the last into a copy. Only what is not the WAL itself is there. */
 export function writeStream(objects: Map<string, Buffer>, stream: MadeStream): void {
   const key = { node: stream.node, systemIdentifier: systemOf(stream.node), timeline: stream.timeline };
-  let open = NOTHING_OPEN;
   let startLsn = stream.startLsn;
+  let open = applyEvents(
+    NOTHING_OPEN,
+    stream.events.filter(({ endLsn }) => endLsn <= stream.startLsn),
+  );
   for (; advanceLsn(startLsn, SEGMENT_BYTES) <= stream.endLsn; startLsn = advanceLsn(startLsn, SEGMENT_BYTES)) {
     const endLsn = advanceLsn(startLsn, SEGMENT_BYTES);
     const part = cutOut(stream, startLsn, endLsn);
