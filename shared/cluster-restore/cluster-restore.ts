@@ -108,7 +108,7 @@ export async function* restoreCluster(
       try {
         return await step(node, report, aborted);
       } catch (error) {
-        throw failureOn(node.plan.node, error);
+        throw failureOn(node, error);
       }
     });
   try {
@@ -161,12 +161,13 @@ export async function* restoreCluster(
 type Report = (progress: Progress) => void;
 
 /** Says on which node it was; and what to do where the code's own remedy is a repository's. */
-function failureOn(node: string, error: unknown): unknown {
+function failureOn({ plan: { node }, spec }: NodeRestore, error: unknown): unknown {
   if (!(error instanceof TidemarkError)) {
     return error;
   }
   const { code, message, retryable } = error;
-  const hint = code === 'TM-REPO-007' ? 'Make room for the target, and give the same command again.' : error.hint;
+  const hint =
+    code === 'TM-REPO-007' ? `Make room for ${spec.directory}, and give the same command again.` : error.hint;
   return new TidemarkError(code, `${node}: ${message}`, { hint, retryable, cause: error });
 }
 

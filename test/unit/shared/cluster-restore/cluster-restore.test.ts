@@ -80,7 +80,7 @@ class FakeTargets {
   readonly requests: PrepareRequest[] = [];
   /** By node: under which ids its steps were asked for. */
   readonly ids = new Map<string, Set<string>>();
-  fails: { readonly node: string; readonly step: Step } | null = null;
+  fails: { readonly node: string; readonly step: Step; readonly code?: 'TM-REPO-007' } | null = null;
   prepared = (node: string): readonly PreparedTransaction[] => inDoubt.filter((branch) => branch.node === node);
   replayLsn = lsn(1064n);
   failures: readonly string[] = [];
@@ -93,7 +93,7 @@ class FakeTargets {
         await Promise.resolve();
       }
       if (this.fails?.node === node && this.fails.step === name) {
-        throw new TidemarkError('TM-PG-004', `${name} failed on ${node}`);
+        throw new TidemarkError(this.fails.code ?? 'TM-PG-004', `${name} failed on ${node}`);
       }
       this.log.push(`${node} ${name} ends`);
     };
@@ -221,6 +221,15 @@ describe('cluster restore', () => {
       assert.equal(opened.length, step === 'open' ? NODES.length : 0);
     });
   }
+
+  it('says which directory is full', async () => {
+    const targets = new FakeTargets();
+    targets.fails = { node: 'b', step: 'prepare', code: 'TM-REPO-007' };
+    await assert.rejects(run(targets.options()), {
+      code: 'TM-REPO-007',
+      hint: /^Make room for \/restore\/b, and give/,
+    });
+  });
 
   it('resolves nothing when one node shows other prepared transactions than predicted', async () => {
     const known = new FakeTargets().prepared;
