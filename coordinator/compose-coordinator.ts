@@ -251,6 +251,7 @@ export async function composeCoordinator(
     peers,
     backups,
     snapshots: snapshotBackend,
+    toldUntilUs: (nodes, canDeclare) => clocks.toldUntilUs(nodes, canDeclare),
     snapshotCurrentAtMs: () => snapshots.currentAtMs,
     lostWal: async (node, systemIdentifier) =>
       (await listWalGaps(repository, node, systemIdentifier)).flatMap((gap) =>

@@ -59,6 +59,8 @@ export interface StatusFacts {
   readonly snapshots: readonly SnapshotSummary[];
   /** Of the first snapshot that can be restored; null if there is none. */
   readonly recoverableFromUs: bigint | null;
+  /** The last moment that can be told from the WAL; null if that is not known. */
+  readonly toldUntilUs: bigint | null;
   /** By node. */
   readonly lostWal: ReadonlyMap<string, readonly LostRange[]>;
   /** When the last complete snapshot was last seen to be the state: nothing has been written since it. Null if that is not known. */
@@ -73,7 +75,6 @@ export interface StatusFacts {
 export function assembleStatus(facts: StatusFacts): ClusterStatus {
   const nodes = facts.nodes.map((node) => nodeStatus(node, facts.backups));
   const complete = facts.snapshots.find((snapshot) => snapshot.complete) ?? null;
-  const newest = facts.snapshots.find(isRestorable);
   const { state, problems } = judge(facts, nodes, complete);
   return {
     cluster: facts.cluster,
@@ -87,14 +88,39 @@ export function assembleStatus(facts: StatusFacts): ClusterStatus {
     nodes,
     lastSnapshot: complete,
     copiesRequired: facts.copiesRequired,
-    recoverable:
-      newest === undefined || facts.recoverableFromUs === null
-        ? null
-        : { fromUs: facts.recoverableFromUs, toUs: newest.timeUs },
+    recoverable: recoverableWindow(facts),
     coordination: facts.coordination,
     coordinationReachable: facts.coordinationReachable,
     transactions: facts.transactions,
   };
+}
+
+/**
+ * From the first snapshot that can be restored to the last, and as far behind that one as the WAL tells, if nothing is missing there: WAL that
+ * is lost ends it until a base backup was taken behind.
+ */
+export function recoverableWindow(
+  facts: Pick<StatusFacts, 'snapshots' | 'recoverableFromUs' | 'toldUntilUs' | 'lostWal' | 'backups'>,
+): ClusterStatus['recoverable'] {
+  const newest = facts.snapshots.find(isRestorable);
+  if (newest === undefined || facts.recoverableFromUs === null) return null;
+  const isLast = facts.snapshots.find((snapshot) => snapshot.complete) === newest;
+  const isWhole = newest.cut.every(({ node, systemIdentifier }) =>
+    (facts.lostWal.get(node) ?? []).every((range) => isBackedUpBehind(range, facts.backups, node, systemIdentifier)),
+  );
+  const told = isLast && isWhole ? (facts.toldUntilUs ?? 0n) : 0n;
+  return { fromUs: facts.recoverableFromUs, toUs: told > newest.timeUs ? told : newest.timeUs };
+}
+
+function isBackedUpBehind(
+  { endLsn }: LostRange,
+  backups: readonly BackupSummary[],
+  node: string,
+  systemIdentifier: string,
+): boolean {
+  return backups.some(
+    (backup) => backup.node === node && backup.systemIdentifier === systemIdentifier && backup.startLsn >= endLsn,
+  );
 }
 
 /** Whether the whole cluster can be restored to it. */
@@ -219,11 +245,9 @@ function judgeNodes(nodes: readonly NodeStatus[], down: string[], degraded: stri
 /** Told until a base backup was taken behind it: from then on everything that comes can be restored again. */
 function judgeLostWal({ lostWal, backups }: StatusFacts, nodes: readonly NodeStatus[], degraded: string[]): void {
   for (const { node, systemIdentifier } of nodes) {
-    for (const { timeline, startLsn, endLsn } of lostWal.get(node) ?? []) {
-      const isBehind = backups.some(
-        (backup) => backup.node === node && backup.systemIdentifier === systemIdentifier && backup.startLsn >= endLsn,
-      );
-      if (isBehind) continue;
+    for (const lost of lostWal.get(node) ?? []) {
+      if (isBackedUpBehind(lost, backups, node, systemIdentifier)) continue;
+      const { timeline, startLsn, endLsn } = lost;
       const range = `from ${formatLsn(startLsn)} to ${formatLsn(endLsn)} (timeline ${timeline})`;
       degraded.push(
         `node ${node} has lost WAL ${range}: nothing after it can be restored until a new base backup is taken (tidemark backup create --node ${node})`,

@@ -1,5 +1,6 @@
 import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
 import { NO_TRANSACTION_PROBLEMS, type ClusterStatus, type TransactionProblems } from '../../shared/admin/status.ts';
+import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
@@ -7,6 +8,7 @@ import { maxLsn, NO_LSN } from '../../shared/postgres/lsn.ts';
 import { ASYNCHRONOUS } from '../../shared/postgres/synchronous-mode.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
+import type { ClockWatch } from '../clocks/clock-watch.ts';
 import type { Coordination, CoordinatorInfo, Leadership } from '../coordination/coordination.ts';
 import type { AcknowledgementTracker } from '../copies/acknowledgement-tracker.ts';
 import { LagMeter } from '../ingest/lag-meter.ts';
@@ -16,15 +18,19 @@ import type { BackupBackend, SnapshotBackend, StatusBackend } from './admin-back
 import {
   assembleStatus,
   isRestorable,
+  recoverableWindow,
   type CoordinatorFacts,
   type LostRange,
   type NodeFacts,
+  type StatusFacts,
 } from './assemble-status.ts';
 
 /** So many of the newest snapshots are looked at for each status; the oldest one is looked for now and then. */
 const SNAPSHOTS_MAX = 100;
 const OLDEST_VALID_MS = 60_000;
 const OBSERVE_INTERVAL_MS = 1_000;
+/** So often the snapshots are looked at for the metrics. */
+const WINDOW_INTERVAL_MS = 10_000;
 /** A peer that does not answer within this is shown as not reachable. */
 const PEER_DEADLINE_MS = 1_500;
 
@@ -47,7 +53,9 @@ export interface StatusSources {
   /** `Peers`: connections to other coordinators. */
   readonly peers: { channel(address: string): Channel };
   readonly backups: Pick<BackupBackend, 'list'>;
-  readonly snapshots: Pick<SnapshotBackend, 'list'>;
+  readonly snapshots: Pick<SnapshotBackend, 'list' | 'get'>;
+  /** `ClockWatch`: the last moment that can be told of all these nodes. */
+  readonly toldUntilUs: ClockWatch['toldUntilUs'];
   /** Wall clock: when the last complete snapshot was last seen to be the state; null if that is not known. */
   readonly snapshotCurrentAtMs: () => number | null;
   /** WAL of a node that is declared to be missing and was not got since. */
@@ -60,6 +68,8 @@ export interface StatusSources {
   readonly snapshotAgeMaxMs: number;
 }
 
+type WindowFacts = Pick<StatusFacts, 'backups' | 'snapshots' | 'recoverableFromUs'>;
+
 /** Gathers the status from the parts of this coordinator; and the metrics that say the same. */
 export class StatusCollector implements StatusBackend, Service {
   readonly name = 'status';
@@ -68,6 +78,8 @@ export class StatusCollector implements StatusBackend, Service {
 
   #lost: ReadonlyMap<string, readonly LostRange[]> = new Map();
   #oldest: { readonly atMs: number; readonly timeUs: bigint | null } | null = null;
+  /** What the recoverable window follows from, but for the last moment that can be told. */
+  #window: WindowFacts | null = null;
 
   constructor(sources: StatusSources) {
     this.#sources = sources;
@@ -77,7 +89,7 @@ export class StatusCollector implements StatusBackend, Service {
     const { cluster, clock, coordination, snapshotAgeMaxMs, tracker } = this.#sources;
     const [backups, snapshots, coordinators, lostWal] = await Promise.all([
       this.#sources.backups.list(),
-      this.#sources.snapshots.list(SNAPSHOTS_MAX),
+      this.#snapshots(),
       this.#coordinators(),
       this.#lostWal(),
     ]);
@@ -95,6 +107,7 @@ export class StatusCollector implements StatusBackend, Service {
       backups,
       snapshots,
       recoverableFromUs: await this.#recoverableFromUs(snapshots),
+      toldUntilUs: this.#toldUntilUs(),
       lostWal,
       snapshotCurrentAtMs: this.#sources.snapshotCurrentAtMs(),
       transactions: leadership === null ? NO_TRANSACTION_PROBLEMS : this.#sources.transactions(),
@@ -104,12 +117,43 @@ export class StatusCollector implements StatusBackend, Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    let windowDueMs = -Infinity;
     while (!signal.aborted) {
       this.#observe();
+      const nowMs = this.#sources.clock.monotonicMs();
+      if (nowMs >= windowDueMs) {
+        this.#window = await this.#readWindow().catch(() => this.#window);
+        windowDueMs = nowMs + WINDOW_INTERVAL_MS;
+      }
       // What cannot be read is told by verification; here the last that was known stays.
       this.#lost = await this.#lostWal().catch(() => this.#lost);
       await this.#sources.clock.sleep(OBSERVE_INTERVAL_MS, signal).catch(() => {});
     }
+  }
+
+  /** The newest ones; where none of them is complete, the last complete one behind them. */
+  async #snapshots(): Promise<readonly SnapshotSummary[]> {
+    const newest = await this.#sources.snapshots.list(SNAPSHOTS_MAX);
+    if (newest.length < SNAPSHOTS_MAX || newest.some(({ complete }) => complete)) return newest;
+    try {
+      return [...newest, await this.#sources.snapshots.get('latest')];
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'TM-SNAP-001') return newest;
+      throw error;
+    }
+  }
+
+  async #readWindow(): Promise<WindowFacts> {
+    const [backups, snapshots] = await Promise.all([this.#sources.backups.list(), this.#snapshots()]);
+    return { backups, snapshots, recoverableFromUs: await this.#recoverableFromUs(snapshots) };
+  }
+
+  /** Null while this coordinator does not lead. */
+  #toldUntilUs(): bigint | null {
+    const { coordination, membership, toldUntilUs } = this.#sources;
+    if (membership.missing().length > 0) return null;
+    const nodes = this.#nodes().map((stream) => ({ stream, acknowledgedLsn: stream.acknowledgedLsn }));
+    return toldUntilUs(nodes, coordination.reachable());
   }
 
   async #lostWal(): Promise<ReadonlyMap<string, readonly LostRange[]>> {
@@ -137,6 +181,12 @@ export class StatusCollector implements StatusBackend, Service {
       const leadership = this.#sources.leadership();
       metrics.set('tidemark_leader', {}, leadership === null ? 0 : 1);
       metrics.set('tidemark_term', {}, Number(leadership?.term ?? coordination.leader()?.term ?? 0n));
+      const window =
+        leadership === null || this.#window === null
+          ? null
+          : recoverableWindow({ ...this.#window, toldUntilUs: this.#toldUntilUs(), lostWal: this.#lost });
+      metrics.set('tidemark_recoverable_from_timestamp_seconds', {}, Number(window?.fromUs ?? 0n) / 1e6);
+      metrics.set('tidemark_recoverable_until_timestamp_seconds', {}, Number(window?.toUs ?? 0n) / 1e6);
       metrics.set('tidemark_coordination_reachable', {}, coordination.reachable() ? 1 : 0);
       const nowMs = clock.monotonicMs();
       const { nodes } = assembleStatus({
@@ -152,6 +202,7 @@ export class StatusCollector implements StatusBackend, Service {
         backups: [],
         snapshots: [],
         recoverableFromUs: null,
+        toldUntilUs: null,
         lostWal: this.#lost,
         snapshotCurrentAtMs: null,
         transactions: NO_TRANSACTION_PROBLEMS,

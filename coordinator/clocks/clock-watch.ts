@@ -7,6 +7,7 @@ import type { ClockReading } from '../../shared/wal/clock-reading.ts';
 import type { Leadership } from '../coordination/coordination.ts';
 import type { LeaderDuty } from '../election/leader-duty.ts';
 import { streamId } from '../journal/wal-positions.ts';
+import { ToldTime } from './told-time.ts';
 import type { PositionSampler } from '../snapshots/double-collect.ts';
 import { FineWallClock } from './fine-wall-clock.ts';
 
@@ -43,6 +44,7 @@ export class ClockWatch implements LeaderDuty {
   readonly #wall: FineWallClock;
   /** Of each stream, by position, increasing; at one position only the last. */
   readonly #waiting = new Map<string, ClockReading[]>();
+  readonly #told = new Map<string, ToldTime>();
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class ClockWatch implements LeaderDuty {
     const { clock, nodes, sampler } = this.#options;
     const asking = sampler(leadership);
     this.#waiting.clear();
+    this.#told.clear();
     while (!signal.aborted) {
       const deadline = withDeadline(signal, TIMEOUT_MS);
       this.#wall.adjust();
@@ -75,7 +78,30 @@ export class ClockWatch implements LeaderDuty {
     const waiting = this.#waiting.get(streamId(stream));
     if (waiting === undefined) return [];
     const count = waiting.findIndex(({ atLsn }) => atLsn > endLsn);
-    return waiting.splice(0, count === -1 ? waiting.length : count).slice(-1);
+    const taken = waiting.splice(0, count === -1 ? waiting.length : count).slice(-1);
+    for (const reading of taken) this.#toldOf(stream).stored(reading, endLsn);
+    return taken;
+  }
+
+  /**
+   * The last moment at which the state of all these nodes can be told, microseconds since 1970-01-01 UTC: by the leader, which takes a snapshot
+   * for it, if all of them answer, else from a copy. Null if of some node nothing is known. @param canDeclare whether a snapshot can be taken
+   */
+  toldUntilUs(
+    nodes: readonly { readonly stream: WalStreamKey; readonly acknowledgedLsn: Lsn }[],
+    canDeclare: boolean,
+  ): bigint | null {
+    const nowMs = this.#options.clock.monotonicMs();
+    const told = nodes.map(({ stream, acknowledgedLsn }) => this.#toldOf(stream).untilUs(acknowledgedLsn, nowMs));
+    const byLeaderUs = canDeclare ? least(told.map((one) => one.byLeaderUs)) : null;
+    return byLeaderUs ?? least(told.map((one) => one.fromCopyUs));
+  }
+
+  #toldOf(stream: WalStreamKey): ToldTime {
+    const id = streamId(stream);
+    const known = this.#told.get(id) ?? new ToldTime();
+    this.#told.set(id, known);
+    return known;
   }
 
   async #read(node: string, sampler: PositionSampler, term: bigint, signal: AbortSignal): Promise<void> {
@@ -101,9 +127,19 @@ export class ClockWatch implements LeaderDuty {
   }
 
   #keep(stream: WalStreamKey, reading: ClockReading): void {
+    this.#toldOf(stream).taken(reading, this.#options.clock.monotonicMs());
     const id = streamId(stream);
     const waiting = (this.#waiting.get(id) ?? []).filter(({ atLsn }) => atLsn < reading.atLsn);
     this.#waiting.set(id, waiting.length < WAITING_MAX ? waiting : waiting.filter((_, index) => index % 2 === 0));
     this.#waiting.get(id)?.push(reading);
   }
+}
+
+/** Null if one is, or there is none. */
+function least(moments: readonly (bigint | null)[]): bigint | null {
+  const [first = null, ...others] = moments;
+  return others.reduce(
+    (earliest, moment) => (earliest === null || moment === null ? null : moment < earliest ? moment : earliest),
+    first,
+  );
 }

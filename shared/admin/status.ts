@@ -95,7 +95,7 @@ export interface ClusterStatus {
   /** The last complete one. */
   readonly lastSnapshot: SnapshotSummary | null;
   readonly copiesRequired: number;
-  /** Of the first and the last snapshot that can be restored: any time between them can be too. Null if there is none. */
+  /** The first snapshot that can be restored, and the last time: any time between them can be, too. Null if there is none. */
   readonly recoverable: { readonly fromUs: bigint; readonly toUs: bigint } | null;
   readonly coordination: 'etcd' | 'embedded';
   readonly coordinationReachable: boolean;

@@ -86,6 +86,16 @@ export const METRICS = {
     labels: [],
   },
 
+  tidemark_recoverable_from_timestamp_seconds: {
+    type: 'gauge',
+    help: 'The first time to which the leader can restore the cluster, Unix time; 0 if there is none, or elsewhere.',
+    labels: [],
+  },
+  tidemark_recoverable_until_timestamp_seconds: {
+    type: 'gauge',
+    help: 'The last time to which the leader can restore the cluster, Unix time; 0 if there is none, or elsewhere.',
+    labels: [],
+  },
   tidemark_last_complete_snapshot_timestamp_seconds: {
     type: 'gauge',
     help: 'When the last complete snapshot was taken, Unix time.',

@@ -95,6 +95,13 @@ describe('Any time, with clocks that stand apart', () => {
     });
   }
 
+  it('reaches up to now, as the status says', async () => {
+    const { recoverable } = await cluster.cli.json<{ recoverable: { from: string; to: string } }>(['status']);
+    assert(Date.parse(recoverable.to) > Date.now() - 5_000, recoverable.to);
+    const shown = await cluster.cli.json<SnapshotJson>(['snapshot', 'at', recoverable.to]);
+    assert(shown.restorable);
+  });
+
   it('refuses a time that is not told yet, is too early or has no zone', async () => {
     const refused = async (time: string) => (await cluster.cli.run(['snapshot', 'at', time])).stderr;
     assert.match(await refused(new Date(Date.now() + 30_000).toISOString()), /cannot be told yet.*\n.*latest time/s);

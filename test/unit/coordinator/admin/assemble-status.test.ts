@@ -82,6 +82,7 @@ const facts: StatusFacts = {
     snapshot('s1', 10_000_000n, { restorable: false }),
   ],
   recoverableFromUs: 20_000_000n,
+  toldUntilUs: 40_500_000n,
   lostWal: new Map(),
   transactions: { broken: [], longPrepared: [] },
   snapshotCurrentAtMs: null,
@@ -95,7 +96,7 @@ describe('assembleStatus', () => {
     assert.equal(status.state, 'ok');
     assert.deepEqual(status.problems, []);
     assert.equal(status.lastSnapshot?.id, 's3');
-    assert.deepEqual(status.recoverable, { fromUs: 20_000_000n, toUs: 30_000_000n });
+    assert.deepEqual(status.recoverable, { fromUs: 20_000_000n, toUs: 40_500_000n });
     assert.equal(status.nodes[0]?.lagBytes, 100n);
     assert.equal(status.nodes[0].lastBackupId, 'b1');
     assert.deepEqual(
@@ -109,6 +110,22 @@ describe('assembleStatus', () => {
       status.coordinators.map((one) => one.leader),
       [true, false],
     );
+  });
+
+  it('says up to when the cluster can be restored: to the last time that is told, if nothing is missing before it', () => {
+    const until = (changes: Partial<StatusFacts>) => assembleStatus({ ...facts, ...changes }).recoverable?.toUs;
+    assert.equal(until({ toldUntilUs: null }), 30_000_000n);
+    assert.equal(until({ toldUntilUs: 25_000_000n }), 30_000_000n);
+    // A newer one cannot be restored, so what follows it cannot be either.
+    const unrestorable = snapshot('s5', 35_000_000n, { restorable: false });
+    assert.equal(until({ snapshots: [unrestorable, ...facts.snapshots] }), 30_000_000n);
+    const cut = [{ node: 'shard-1', systemIdentifier: '7', timeline: 1, targetLsn: lsn(1n) }];
+    const snapshots = [snapshot('s3', 30_000_000n, { cut })];
+    const lostWal = new Map([['shard-1', [{ timeline: 1, startLsn: lsn(500n), endLsn: lsn(0x2000n) }]]]);
+    const backups = (startLsn: bigint) => [{ ...backup, startLsn: lsn(startLsn) }];
+    assert.equal(until({ snapshots, lostWal, backups: backups(0x1fffn) }), 30_000_000n);
+    assert.equal(until({ snapshots, lostWal, backups: backups(0x2000n) }), 40_500_000n);
+    assert.equal(assembleStatus({ ...facts, recoverableFromUs: null }).recoverable, null);
   });
 
   it('takes the best coordinator of a data centre', () => {
