@@ -12,6 +12,7 @@ import { findStart, type StartMoment } from './find-start.ts';
 import type { HeldWal, WalPiece } from './held-wal.ts';
 import { isoTime } from './iso-time.ts';
 import type { OpenedWal } from './open-held-wal.ts';
+import { latestReadUs } from './surroundings.ts';
 
 /** More than the time by which records can be out of order: a PREPARE was seen 0.8 ms behind others. */
 const ORDER_SLACK_US = 1_000;
@@ -112,6 +113,7 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
       carriedDecisions(snapshot, wal.node),
     );
     seenLsn = Number(position.targetLsn);
+    scan.beginsAt(latestReadUs(position));
   } else {
     scan.open(pieces[0]?.openBranches ?? []);
   }
@@ -143,6 +145,7 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
   if (node.isWhole && firstUs !== null && firstUs > momentUs) {
     throw new TidemarkError('TM-SNAP-004', `the WAL of node ${wal.node} is held from ${isoTime(firstUs)} on`);
   }
+  if (node.isWhole && firstUs !== null) scan.beginsAt(firstUs);
   if (end === null) {
     throw new TidemarkError('TM-SNAP-004', `of node ${wal.node} no WAL is held at that time`);
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chooseMatchers, type MatcherChoice } from '../cuts/choose-matchers.ts';
+import { latestInstant } from '../cuts/latest-instant.ts';
 import { cutAtTime, type TimeCutNode } from '../cuts/time-cut.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, lsn } from '../postgres/lsn.ts';
@@ -28,7 +29,8 @@ export interface SnapshotAtOptions {
 
 /**
  * The cluster at a moment of the leader's time, computed from what a copy holds: a snapshot that nobody took, of the greatest closed
- * cut that holds nothing later. It is not written anywhere. The same copy gives the same again.
+ * cut that holds nothing later. Its time is the moment, or that of the last instant up to 20 ms before it at which no commit is in doubt
+ * because of the clocks: of that one the whole state is known. It is not written anywhere. The same copy gives the same again.
  * @param momentUs microseconds since 1970-01-01 UTC
  * @throws TidemarkError TM-SNAP-004 if it cannot be told: too early, too late, or something is missing
  */
@@ -47,10 +49,16 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
       ? { kind: 'snapshot', snapshot: base }
       : { kind: 'moment', fromUs: momentUs - lookBackUs, slackUs: lookBackUs / 5 };
   for (;;) {
-    const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
-    const result = cutAtTime(momentUs, scanned, matchers);
+    const read = await readPast(opened, surroundings, momentUs, beginning);
+    const timeUs =
+      latestInstant(
+        momentUs,
+        read.scanned.map(({ scan }) => scan),
+      ) ?? momentUs;
+    const scanned = timeUs === momentUs ? read.scanned : scanAll(read.loaded, timeUs);
+    const result = cutAtTime(timeUs, scanned, matchers);
     if (result.kind === 'cut') {
-      return toSnapshot(momentUs, surroundings.base, loaded, scanned, result);
+      return toSnapshot({ momentUs, timeUs }, surroundings.base, read.loaded, scanned, result);
     }
     // The snapshot says what was decided until then. Without one, what is looked for may lie anywhere before.
     beginning =
@@ -86,19 +94,23 @@ async function readPast(
         }),
       ),
     );
-    const clocks = clocksOf(loaded);
-    const scanned = loaded.flatMap((node, index) => {
-      const clock = clocks[index];
-      return clock === undefined ? [] : [scanNode(node, momentUs, clock)];
-    });
+    const scanned = scanAll(loaded, momentUs);
     const undecided = scanned.filter(
       ({ scan, clock, readLsn }) => !isDecided(scan.passed, clock.readAfter(momentUs, Number(readLsn))),
     );
     if (undecided.length === 0) return { loaded, scanned };
-    if (untilUs > momentUs || clocks.every(({ stepUs }) => stepUs === 0)) throw notDecided(momentUs, undecided);
+    if (untilUs > momentUs || scanned.every(({ clock }) => clock.stepUs === 0)) throw notDecided(momentUs, undecided);
     // Readings across a step count for less: one more is asked for.
-    untilUs = momentUs + Math.max(...clocks.map(({ stepUs }) => stepUs)) + STEP_SLACK_US;
+    untilUs = momentUs + Math.max(...scanned.map(({ clock }) => clock.stepUs)) + STEP_SLACK_US;
   }
+}
+
+function scanAll(loaded: readonly LoadedNode[], momentUs: number): readonly TimeCutNode[] {
+  const clocks = clocksOf(loaded);
+  return loaded.flatMap((node, index) => {
+    const clock = clocks[index];
+    return clock === undefined ? [] : [scanNode(node, momentUs, clock)];
+  });
 }
 
 /** Everything that was written on the node by the moment was read: R3. */
@@ -126,7 +138,7 @@ function notDecided(momentUs: number, undecided: readonly TimeCutNode[]): Tidema
 }
 
 function toSnapshot(
-  momentUs: number,
+  { momentUs, timeUs }: { readonly momentUs: number; readonly timeUs: number },
   nearest: Snapshot | null,
   loaded: readonly LoadedNode[],
   scanned: readonly TimeCutNode[],
@@ -149,7 +161,7 @@ function toSnapshot(
   });
   return {
     id: idOf(momentUs, nodes),
-    timeUs: BigInt(momentUs),
+    timeUs: BigInt(timeUs),
     label: '',
     class: snapshotClass,
     complete: true,
@@ -169,7 +181,7 @@ export function isComputed({ id }: Pick<Snapshot, 'id'>): boolean {
   return id.startsWith(COMPUTED_PREFIX);
 }
 
-/** Of the time and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
+/** Of the time that was asked for and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
 function idOf(momentUs: number, nodes: readonly SnapshotNode[]): string {
   const time = isoTime(momentUs).replace(/[-:.]/g, '');
   const cut = nodes.map(({ node, timeline, targetLsn }) => `${node} ${timeline} ${formatLsn(targetLsn)}`).sort();

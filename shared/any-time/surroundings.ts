@@ -52,7 +52,7 @@ export async function findSurroundings(
   for (const id of start === -1 ? [] : ids.slice(start, start + MANIFESTS_MAX)) {
     const snapshot = await catalogue.get(id);
     near.unshift(snapshot);
-    if (snapshot.complete && snapshot.nodes.every((node) => latestUs(node) <= momentUs)) {
+    if (snapshot.complete && snapshot.nodes.every((node) => latestReadUs(node) <= momentUs)) {
       base = snapshot;
       break;
     }
@@ -81,8 +81,8 @@ export async function findSurroundings(
   };
 }
 
-/** When the node's clock was read at the latest; infinite if it was not. */
-function latestUs({ clock }: SnapshotNode): number {
+/** When the node's clock was read at the latest, by the leader's; infinite if it was not. */
+export function latestReadUs({ clock }: SnapshotNode): number {
   return clock === undefined ? Infinity : Number(clock.nodeTimeUs + clock.offsetUs + clock.uncertaintyUs);
 }
 

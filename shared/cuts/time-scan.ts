@@ -4,6 +4,7 @@ import type { InDoubtDecision } from '../repository/snapshot-manifest.ts';
 import { applyEvents, listOpen, NOTHING_OPEN, type OpenTransactions } from '../wal-index/open-transactions.ts';
 import { BranchHistory } from './branch-history.ts';
 import type { CarriedDecisions } from './carried-decisions.ts';
+import { INSTANT_WITHIN_US, type BeforeMoment } from './latest-instant.ts';
 import type { NodeClock, TimeSpan } from './node-clock.ts';
 
 /** So many events are kept before it is seen which of them are still open. */
@@ -48,7 +49,7 @@ export interface LaterRecord extends TimeSpan {
  *
  * What surely happened before `fromUs` is passed over: of it only the branches count that were open at its end.
  */
-export class TimeScan {
+export class TimeScan implements BeforeMoment {
   readonly node: string;
   readonly history: BranchHistory;
   readonly #momentUs: number;
@@ -61,6 +62,8 @@ export class TimeScan {
   /** Whether a commit may decide over branches. */
   #hasRows = false;
   readonly #fromUs: number;
+  readonly #unsure: TimeSpan[] = [];
+  #notBeforeUs: number;
 
   constructor({ node, timeline, momentUs, clock, fromUs = null }: TimeScanOptions) {
     this.node = node;
@@ -68,6 +71,7 @@ export class TimeScan {
     this.#momentUs = momentUs;
     this.#clock = clock;
     this.#fromUs = fromUs ?? 0;
+    this.#notBeforeUs = fromUs ?? Number.NEGATIVE_INFINITY;
     this.#passedOver = fromUs === null ? null : new PassedOver();
   }
 
@@ -103,6 +107,19 @@ export class TimeScan {
   /** Whether of a commit it cannot be said on which side of T it was. */
   get straddled(): boolean {
     return this.#later !== null && this.#later.earliestUs <= this.#momentUs;
+  }
+
+  get unsure(): readonly TimeSpan[] {
+    return this.#unsure;
+  }
+
+  get notBeforeUs(): number {
+    return this.#notBeforeUs;
+  }
+
+  /** Where the scan begins is the state of a moment no earlier than this one. */
+  beginsAt(momentUs: number): void {
+    this.#notBeforeUs = Math.max(this.#notBeforeUs, momentUs);
   }
 
   /** Everything that was written before this moment was seen, as far as the events tell. */
@@ -165,6 +182,12 @@ export class TimeScan {
     if (this.#later === null && (isLater || (isCommit && span.latestUs > this.#momentUs))) {
       const { lsn, previousLsn } = event.whole();
       this.#later = { ...span, lsn, previousLsn };
+    }
+    const farUs = this.#momentUs - INSTANT_WITHIN_US;
+    if (isCommit && !isLater && span.latestUs > farUs) {
+      if (span.earliestUs > farUs) this.#unsure.push(span);
+      // Before its latest time there is no instant that is near enough.
+      else this.beginsAt(span.latestUs);
     }
     this.#passed ||= isLater;
     this.#lastUs = Math.max(this.#lastUs, span.earliestUs);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseIsoTime } from '../../shared/any-time/iso-time.ts';
 import { findLost } from '../support/bank/bank-check.ts';
 import { BankLoad } from '../support/bank/bank-load.ts';
 import { createBank, type BankLayout, type GidForm } from '../support/bank/bank-schema.ts';
+import { OrderChain } from '../support/bank/order-chain.ts';
 import { SeededRandom, seedFromEnvironment } from '../support/bank/seeded-random.ts';
 import { TidemarkCluster } from '../support/cluster.ts';
 import { DisposalStack } from '../support/disposal-stack.ts';
@@ -33,11 +35,35 @@ const LOAD_MS = 12_000;
 const MARGIN_MS = 1_000;
 /** A quarter are of snapshots, a quarter from a bare repository, the others to a time by the coordinators. */
 const KINDS = ['time', 'bare', 'time', 'snapshot'] as const;
+/** So much before the wished time may the instant lie whose state is restored. */
+const INSTANT_WITHIN_MS = 20;
+
+/** What a restore came to. */
+interface Outcome {
+  readonly isToTime: boolean;
+  /** 0: the state at one instant. */
+  readonly boundMs: number;
+  /** How long before the wished time the restored one is. */
+  readonly earlierMs: number;
+}
 
 describe('A restore of nodes whose clocks are apart', () => {
   const seed = seedFromEnvironment();
   const scenarios = RESTORES >= SCENARIOS.length ? SCENARIOS : [SCENARIOS[seed % SCENARIOS.length] as Scenario];
   const restoresEach = Math.ceil(RESTORES / scenarios.length);
+  const outcomes: Outcome[] = [];
+
+  after(() => {
+    for (const isToTime of [true, false]) {
+      const some = outcomes.filter((outcome) => outcome.isToTime === isToTime);
+      const bounds = some.map(({ boundMs }) => boundMs).filter((boundMs) => boundMs > 0);
+      console.log(
+        `      ${some.length} restores to ${isToTime ? 'times' : 'snapshots'}: ${some.length - bounds.length} causal` +
+          (isToTime ? `, ${most(some.map(({ earlierMs }) => earlierMs))} ms before the wished time at most` : '') +
+          `; bounds of the others: ${bounds.map((boundMs) => `${boundMs.toFixed(1)} ms`).join(', ') || 'none'}`,
+      );
+    }
+  });
 
   for (const { major, gids, aheadMs } of scenarios) {
     const clocks = aheadMs.map((ms) => `${ms < 0 ? '' : '+'}${ms}`).join(', ');
@@ -58,9 +84,11 @@ describe('A restore of nodes whose clocks are apart', () => {
       const cluster = stack.use(await TidemarkCluster.create({ shards: servers, snapshotInterval: '2s' }));
       await cluster.cli.json(['backup', 'create'], 120_000);
       const load = stack.use(new BankLoad(layout, { seed, transfersPerSecond: 150, abandonProbability: 0.03 }));
+      const chain = stack.use(await OrderChain.start(layout));
       const beganAtMs = Date.now();
       await delay(LOAD_MS);
       const endedAtMs = Date.now();
+      await chain.stop();
       await load.stop();
       await cluster.waitUntilAcknowledged();
       await waitFor('a later snapshot', async () => await complete(cluster));
@@ -78,7 +106,7 @@ describe('A restore of nodes whose clocks are apart', () => {
           kind === 'bare'
             ? await RestoredCluster.fromRepository(servers, repositoryPath, to)
             : await RestoredCluster.fromCoordinators(cluster, to);
-        await check(restored, load, kind === 'snapshot' ? null : atMs);
+        outcomes.push(await check(restored, load, chain, kind === 'snapshot' ? null : atMs));
       }
     });
   }
@@ -88,25 +116,42 @@ async function complete(cluster: TidemarkCluster): Promise<boolean> {
   return (await cluster.cli.json<SnapshotJson>(['snapshot', 'create'])).complete;
 }
 
+function most(values: readonly number[]): string {
+  return Math.max(0, ...values).toFixed(1);
+}
+
 /** @param atMs the time that was asked for, by the leader's clock; null: a snapshot's own */
-async function check(restored: RestoredCluster, load: BankLoad, atMs: number | null): Promise<void> {
+async function check(
+  restored: RestoredCluster,
+  load: BankLoad,
+  chain: OrderChain,
+  atMs: number | null,
+): Promise<Outcome> {
   const { snapshot } = restored.report;
   const bank = await restored.inspectBank(ACCOUNTS);
   assert.equal(restored.resolvedBranches, snapshot.in_doubt.length);
   const boundMs = orderBoundMs(snapshot);
-  const toMs = atMs ?? Date.parse(snapshot.time);
+  const { links, reorderedMs } = await chain.inspect(restored.shards);
+  const stateMs = parseIsoTime(snapshot.time) / 1000;
+  const earlierMs = (atMs ?? stateMs) - stateMs;
+  const bound = boundMs === 0 ? '' : ` ${boundMs.toFixed(1)} ms`;
+  const earlier = earlierMs === 0 ? '' : `, ${earlierMs.toFixed(1)} ms before`;
   console.log(
-    `      ${atMs === null ? `snapshot ${snapshot.id}` : new Date(atMs).toISOString()}: ${bank.transfers} transfers, ` +
-      `${snapshot.in_doubt.length} in doubt, ${snapshot.class.kind}${boundMs === 0 ? '' : ` ${boundMs.toFixed(1)} ms`}`,
+    `      ${atMs === null ? `snapshot ${snapshot.id}` : new Date(atMs).toISOString()}: ${bank.transfers} transfers, ${links} links, ` +
+      `${snapshot.in_doubt.length} in doubt, ${snapshot.class.kind}${bound}${earlier}`,
   );
+  assert(reorderedMs <= boundMs, `a link is there that began ${reorderedMs} ms after one that is missing was done`);
+  assert(links > 0, 'the chain is there');
   if (atMs !== null) {
+    assert(earlierMs >= 0 && earlierMs <= INSTANT_WITHIN_MS, `the state of ${earlierMs} ms before`);
     // the machine's clock is the leader's
     const later = load.attempts.filter(
-      ({ transferId, atMs: begunAtMs }) => begunAtMs > toMs + boundMs && bank.transferIds.has(transferId),
+      ({ transferId, atMs: begunAtMs }) => begunAtMs > stateMs && bank.transferIds.has(transferId),
     );
     assert.deepEqual(later, [], 'nothing is later than what was asked for');
   }
-  // Snapshots' times are cut to milliseconds.
-  const lost = findLost(bank, load.acknowledged).filter((acknowledged) => acknowledged.atMs < toMs - boundMs - 1);
+  // Acknowledgements' times are cut to milliseconds.
+  const lost = findLost(bank, load.acknowledged).filter((acknowledged) => acknowledged.atMs < stateMs - boundMs - 1);
   assert.deepEqual(lost, [], 'nothing acknowledged before it is missing');
+  return { isToTime: atMs !== null, boundMs, earlierMs };
 }

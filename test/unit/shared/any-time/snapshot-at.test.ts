@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { snapshotAt } from '../../../../shared/any-time/snapshot-at.ts';
 import { TidemarkError } from '../../../../shared/errors/tidemark-error.ts';
+import { INSTANT_WITHIN_US } from '../../../../shared/cuts/latest-instant.ts';
 import { formatLsn, lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import { segmentStart } from '../../../../shared/postgres/wal-segment.ts';
 import { historyPath, snapshotPath } from '../../../../shared/repository/layout.ts';
@@ -156,7 +157,10 @@ function declare(copy: MadeCopy, history: TimedHistory, computed: Snapshot): boo
 }
 
 function assertSound(history: TimedHistory, momentUs: number, found: Snapshot): void {
-  assertTrueCut(history, momentUs, found, found.class);
+  const timeUs = Number(found.timeUs);
+  assert(timeUs <= momentUs && timeUs >= momentUs - INSTANT_WITHIN_US);
+  assert(timeUs === momentUs || found.class.kind === 'causal');
+  assertTrueCut(history, timeUs, found, found.class);
   for (const node of found.nodes) {
     assert.equal(node.systemIdentifier, systemOf(node.node));
     assert.equal(node.walSegmentBytes, SEGMENT_BYTES);
