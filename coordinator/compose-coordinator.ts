@@ -8,7 +8,6 @@ import type { Logger } from '../shared/observability/logger.ts';
 import type { WalStreamKey } from '../shared/wal/change-set.ts';
 import { missingFrom, type LsnRange } from '../shared/wal/lsn-range.ts';
 import { Metrics } from '../shared/observability/metrics.ts';
-import { PosixRepository } from '../shared/repository/posix-repository.ts';
 import { listWalGaps } from '../shared/repository/wal-gap.ts';
 import { SnapshotCatalogue } from '../shared/repository/snapshot-catalogue.ts';
 import { openChannel } from '../shared/rpc/channel.ts';
@@ -40,6 +39,7 @@ import { WalStore } from './journal/wal-store.ts';
 import { Membership } from './membership/membership.ts';
 import { CoordinatorMetrics } from './metrics/coordinator-metrics.ts';
 import { registryService } from './registry-service/registry-service.ts';
+import { openOwnRepository } from './own-repository.ts';
 import { RestoreService } from './restore/restore-service.ts';
 import { RpcService } from './rpc/rpc-service.ts';
 import { AgentPositionSampler } from './snapshots/agent-position-sampler.ts';
@@ -62,6 +62,7 @@ export async function composeCoordinator(
   config: CoordinatorConfig,
   logger: Logger,
   closers: (() => Promise<void> | void)[],
+  signal: AbortSignal,
 ): Promise<Service[]> {
   const clock = systemClock;
   const coordinatorId = config.id;
@@ -72,9 +73,20 @@ export async function composeCoordinator(
   metrics.set('tidemark_build_info', { version: packageVersion(), process: 'coordinator' }, 1);
   const observer = new CoordinatorMetrics(metrics, logger, clock);
 
+  let address = config.advertise ?? config.listen;
+  const self = {
+    coordinatorId,
+    dataCenter,
+    get address() {
+      return address;
+    },
+  };
+  const coordination = openCoordination({ config, self, clock });
+  closers.push(() => coordination.close());
+
   // The copy.
   const root = path.resolve(config.repository.path);
-  const posix = await PosixRepository.open(root, { cluster: config.cluster });
+  const posix = await openOwnRepository({ config, coordination, clock, random: Math.random, logger, signal });
   closers.push(() => posix.close());
   const terms = await TermStore.open(path.join(root, TERM_FILE));
   const zstd = new ZstdPool({ workers: config.compression.workers, level: 3 });
@@ -96,16 +108,6 @@ export async function composeCoordinator(
 
   // Who else is there.
   const server = new RpcServer({ tls: config.tls, insecure: config.insecure });
-  let address = config.advertise ?? config.listen;
-  const self = {
-    coordinatorId,
-    dataCenter,
-    get address() {
-      return address;
-    },
-  };
-  const coordination = openCoordination({ config, self, clock });
-  closers.push(() => coordination.close());
   const dial = (to: string) => openChannel(to, { tls: config.tls });
   const peers = new Peers({ coordination, coordinatorId, channel: { tls: config.tls } });
   const agents = new Peers({ coordination, coordinatorId, channel: { tls: config.tls } });
@@ -321,7 +323,7 @@ export async function composeCoordinator(
     logger.info({ address: await http.listen(config.metrics.listen) }, 'metrics and health');
     services.push(http);
   }
-  await coordination.start();
+  await coordination.start(repositoryId);
   services.push(
     new RpcService(server),
     new CoordinationWatch({ coordination, clock, logger, onLeaderChange: observer.leaderChanged }),

@@ -7,7 +7,7 @@ import { createLogger } from '../shared/observability/logger.ts';
 import { composeCoordinator } from './compose-coordinator.ts';
 import { checkCoordinatorConfig } from './config/check-coordinator-config.ts';
 import { coordinatorConfigSchema, type CoordinatorConfig } from './config/coordinator-config.ts';
-import { makeNewRepository } from './new-repository.ts';
+import { makeNewRepository } from './own-repository.ts';
 
 const PROGRAM = 'tidemark-coordinator';
 
@@ -43,7 +43,7 @@ const logger = createLogger({ name: 'coordinator', level: config.log.level });
 const closers: (() => Promise<void> | void)[] = [];
 await runProcess({
   logger,
-  start: () => composeCoordinator(config, logger, closers),
+  start: (signal) => composeCoordinator(config, logger, closers, signal),
   close: async () => {
     for (const close of closers.reverse()) await close();
   },

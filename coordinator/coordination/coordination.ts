@@ -78,8 +78,14 @@ export interface Coordination {
   /** Whether the service answered lately; for status and metrics. */
   reachable(): boolean;
 
-  /** Makes this coordinator known and begins to watch. Does not wait for the service to answer. */
-  start(): Promise<void>;
+  /**
+   * The id of the repository that this coordinator was started with last; null if it never was. To be asked before `start`.
+   * @throws TidemarkError TM-LEAD-003
+   */
+  knownRepository(): Promise<string | null>;
+
+  /** Makes this coordinator and its repository known, and begins to watch. Does not wait for the service to answer. */
+  start(repositoryId: string): Promise<void>;
 
   close(): Promise<void>;
 }

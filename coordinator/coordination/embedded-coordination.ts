@@ -8,6 +8,7 @@ import type { CoordinatorInfo, Coordination, LeaderInfo, Leadership } from './co
 
 const TERM_FILE = 'term';
 const NAMES_DIRECTORY = 'names';
+const REPOSITORY_FILE = 'repository';
 /** The longest name of a file on every file system in use. */
 const FILE_NAME_BYTES_MAX = 255;
 
@@ -35,10 +36,15 @@ export class EmbeddedCoordination implements Coordination {
     this.#directory = options.directory;
   }
 
+  async knownRepository(): Promise<string | null> {
+    return await contentOf(path.join(this.#directory, REPOSITORY_FILE));
+  }
+
   /** @throws TidemarkError TM-REPO-010 if another process uses the directory */
-  async start(): Promise<void> {
+  async start(repositoryId: string): Promise<void> {
     this.#lock = await DirectoryLock.acquire(this.#directory);
     await mkdir(path.join(this.#directory, NAMES_DIRECTORY), { recursive: true, mode: 0o700 });
+    await replaceFileDurably(path.join(this.#directory, REPOSITORY_FILE), repositoryId);
   }
 
   async close(): Promise<void> {
@@ -86,14 +92,7 @@ export class EmbeddedCoordination implements Coordination {
 
   async get(key: string): Promise<string | null> {
     this.#checkLocked();
-    try {
-      return await readFile(this.#fileOf(key), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        return null;
-      }
-      throw error;
-    }
+    return await contentOf(this.#fileOf(key));
   }
 
   async getAll(prefix: string): Promise<ReadonlyMap<string, string>> {
@@ -194,6 +193,17 @@ class EmbeddedLeadership implements Leadership {
       this.#lost.abort(new TidemarkError('TM-LEAD-002', `the leadership of term ${this.term} ended: ${reason}`));
       this.#owner.ended();
     }
+  }
+}
+
+async function contentOf(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return null;
+    }
+    throw error;
   }
 }
 

@@ -67,12 +67,18 @@ export class EtcdCoordination implements Coordination {
     this.#view.onReading((view) => this.#apply(view));
   }
 
-  start(): Promise<void> {
+  async knownRepository(): Promise<string | null> {
+    const key = Buffer.from(this.#keys.repository(this.#self.coordinatorId));
+    const response = await this.#connection.call((client, options) => client.kv.range({ key }, options));
+    return response.kvs[0]?.value.toString() ?? null;
+  }
+
+  start(repositoryId: string): Promise<void> {
     if (!this.#started) {
       this.#started = true;
       const signal = this.#closing.signal;
       this.#viewing = this.#view.run(signal);
-      this.#present = this.#keepPresence(signal);
+      this.#present = this.#keepPresence(repositoryId, signal);
     }
     return Promise.resolve();
   }
@@ -252,23 +258,26 @@ export class EtcdCoordination implements Coordination {
     }
   }
 
-  /** Keeps this coordinator's own key there, under a lease of its own: a new one whenever that was lost. */
-  async #keepPresence(signal: AbortSignal): Promise<void> {
+  /**
+   * Keeps this coordinator's own key there, under a lease of its own: a new one whenever that was lost. What repository it has stays known
+   * without one.
+   */
+  async #keepPresence(repositoryId: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let lease: EtcdLease | null = null;
       try {
         lease = await EtcdLease.grant(this.#connection, this.#clock, this.#leaseTtlMs);
-        const { id } = lease;
-        await this.#connection.call((client, options) =>
-          client.kv.put(
-            {
-              key: Buffer.from(this.#keys.coordinator(this.#self.coordinatorId)),
-              value: Buffer.from(encodeCoordinator(this.#self)),
-              lease: id,
-            },
-            options,
-          ),
-        );
+        const presence = {
+          key: Buffer.from(this.#keys.coordinator(this.#self.coordinatorId)),
+          value: Buffer.from(encodeCoordinator(this.#self)),
+          lease: lease.id,
+        };
+        const repository = {
+          key: Buffer.from(this.#keys.repository(this.#self.coordinatorId)),
+          value: Buffer.from(repositoryId),
+        };
+        const success = [{ request_put: presence }, { request_put: repository }];
+        await this.#connection.call((client, options) => client.kv.txn({ success }, options));
         await untilAborted(signal, lease.gone);
       } catch {
         await this.#clock.sleep(RETRY_PAUSE_MS, signal).catch(() => undefined);

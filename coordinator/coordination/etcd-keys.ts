@@ -10,6 +10,7 @@ import type { CoordinatorInfo, LeaderInfo } from './coordination.ts';
  * | `leader`             | JSON: id, data_center, address, term   | the leader's    | a candidate, if the key does not exist          |
  * | `term`               | the last term that was given, decimal  | none            | a candidate, in the transaction of `leader`     |
  * | `coordinators/<id>`  | JSON: id, data_center, address         | its own         | each coordinator, while it lives                |
+ * | `repositories/<id>`  | the id of its repository               | none            | each coordinator, when it starts                |
  * | `names/<name>`       | what the writer of the name chose      | none            | the leader, guarded by `leader` being its own   |
  */
 export class EtcdKeys {
@@ -30,6 +31,10 @@ export class EtcdKeys {
 
   coordinator(coordinatorId: string): string {
     return `${this.coordinatorsPrefix}${coordinatorId}`;
+  }
+
+  repository(coordinatorId: string): string {
+    return `${this.root}repositories/${coordinatorId}`;
   }
 
   name(key: string): string {

@@ -208,7 +208,7 @@ export const ERROR_CODES = {
   'TM-REPO-011': {
     meaning: 'there is no repository at a path',
     remedy:
-      'Check the path, and whether its disk is mounted. A coordinator’s first one is made by tidemark-coordinator --config FILE --new-repository.',
+      'Check the path, and whether its disk is mounted. If a coordinator’s repository is lost for good: tidemark-coordinator --config FILE --new-repository.',
     exitCode: 2,
     retryable: false,
   },

@@ -12,7 +12,7 @@ export function describeCoordination(kind: string, open: (self: CoordinatorInfo)
 
     async function withStarted(work: (coordination: Coordination) => Promise<void>): Promise<void> {
       const coordination = await open(EAST);
-      await coordination.start();
+      await coordination.start('repository-1');
       try {
         await work(coordination);
       } finally {
@@ -51,6 +51,26 @@ export function describeCoordination(kind: string, open: (self: CoordinatorInfo)
         terms,
         [...new Set(terms)].sort((a, b) => (a < b ? -1 : 1)),
       );
+    });
+
+    it('knows the repository that each coordinator was started with last', async () => {
+      const west = { coordinatorId: 'c-west', dataCenter: 'west', address: '127.0.0.1:7002' };
+      const known = async (self: CoordinatorInfo): Promise<string | null> => {
+        const coordination = await open(self);
+        try {
+          return await coordination.knownRepository();
+        } finally {
+          await coordination.close();
+        }
+      };
+      assert.equal(await known(west), null);
+      for (const repositoryId of ['repository-1', 'repository-2']) {
+        const coordination = await open(west);
+        await coordination.start(repositoryId);
+        await waitFor('the repository is known', async () => (await known(west)) === repositoryId);
+        await coordination.close();
+      }
+      assert.equal(await known(west), 'repository-2');
     });
 
     it('keeps names over restarts, whatever they look like', async () => {
@@ -114,7 +134,7 @@ export function describeCoordination(kind: string, open: (self: CoordinatorInfo)
 
     it('ends the leadership when it is closed', async () => {
       const coordination = await open(EAST);
-      await coordination.start();
+      await coordination.start('repository-1');
       const leadership = await coordination.campaign({ termMin: 0n, signal: never });
       await coordination.close();
       assert.equal(leadership.signal.aborted, true);

@@ -1,11 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeNewRepository } from '../../coordinator/new-repository.ts';
-import { REPOSITORY_MANIFEST_PATH } from '../../shared/repository/layout.ts';
 import { freePort } from './free-port.ts';
 import type { TemporaryDirectory } from './temporary-directory.ts';
 import { TidemarkProcess, readMetrics } from './tidemark-process.ts';
-import { giveToUnprivilegedUser } from './unprivileged-user.ts';
 
 export interface CoordinatorOptions {
   readonly cluster?: string;
@@ -17,8 +14,6 @@ export interface CoordinatorOptions {
   readonly copiesRequired?: number;
   /** Default 10 s. */
   readonly snapshotInterval?: string;
-  /** Default: an empty one is made. */
-  readonly repository?: 'none';
   /** Merged over the configuration's top level. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -61,23 +56,14 @@ export class CoordinatorProcess extends TidemarkProcess {
     this.repositoryPath = repositoryPath;
   }
 
-  /** Its directory and an empty repository are made in `parent`. Not started yet. */
+  /** Its directory is made in `parent`; its first start makes its repository. Not started yet. */
   static async prepare(parent: TemporaryDirectory, options: CoordinatorOptions): Promise<CoordinatorProcess> {
     const ports = { rpc: await freePort(), metrics: await freePort() };
-    const directory = parent.subdirectory(`coordinator-${options.dataCenter}`);
-    const coordinator = new CoordinatorProcess(directory, ports, options);
-    if (options.repository !== 'none') await coordinator.#makeRepository(options.cluster);
-    return coordinator;
+    return new CoordinatorProcess(parent.subdirectory(`coordinator-${options.dataCenter}`), ports, options);
   }
 
   async metrics(): Promise<ReadonlyMap<string, number>> {
     return await readMetrics(this.metricsAddress);
-  }
-
-  /** What --new-repository does, without a process for it. */
-  async #makeRepository(cluster = 'test'): Promise<void> {
-    const root = await makeNewRepository({ cluster, repository: { path: this.repositoryPath } });
-    for (const made of [root, path.join(root, REPOSITORY_MANIFEST_PATH)]) giveToUnprivilegedUser(made);
   }
 
   /** Removes the copy that it keeps; it must not run. */

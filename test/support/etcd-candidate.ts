@@ -14,7 +14,7 @@ const coordination = new EtcdCoordination({
   leaseTtlMs: Number(leaseTtlMs),
   clock: systemClock,
 });
-await coordination.start();
+await coordination.start('repository-1');
 let termMin = 0n;
 for (;;) {
   const leadership = await coordination.campaign({ termMin, signal: new AbortController().signal });

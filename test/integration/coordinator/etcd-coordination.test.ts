@@ -51,7 +51,7 @@ describe('etcd coordination', function () {
     const endpoints = options.proxied === true ? [`http://${proxy.address}`] : etcd.endpoints;
     const one = open({ coordinatorId: id, dataCenter: id, address: `${id}:1` }, endpoints);
     opened.push(one);
-    await one.start();
+    await one.start('repository-1');
     return one;
   }
 
@@ -196,7 +196,7 @@ describe('etcd coordination', function () {
         clock: systemClock,
       });
       opened.push(one);
-      await one.start();
+      await one.start('repository-1');
       return one;
     };
     const one = await login('right');

@@ -24,17 +24,17 @@ describe('embedded coordination', () => {
   it('refuses a directory that another one uses, until that one is closed', async () => {
     const first = new EmbeddedCoordination({ self, directory: directory.path });
     const second = new EmbeddedCoordination({ self, directory: directory.path });
-    await first.start();
-    await rejectsWithCode(second.start(), 'TM-REPO-010');
+    await first.start('repository-1');
+    await rejectsWithCode(second.start('repository-1'), 'TM-REPO-010');
     await first.close();
-    await second.start();
+    await second.start('repository-1');
     await second.close();
   });
 
   it('refuses a damaged term instead of starting from the beginning', async () => {
     await writeFile(path.join(directory.path, 'term'), '');
     const coordination = new EmbeddedCoordination({ self, directory: directory.path });
-    await coordination.start();
+    await coordination.start('repository-1');
     const signal = new AbortController().signal;
     await rejectsWithCode(coordination.campaign({ termMin: 0n, signal }), 'TM-LEAD-004');
     await coordination.close();

@@ -50,7 +50,7 @@ describe('election', () => {
     directory = TemporaryDirectory.create('election');
     const self = { coordinatorId: 'c1', dataCenter: 'east', address: '127.0.0.1:1' };
     coordination = new EmbeddedCoordination({ self, directory: directory.path });
-    await coordination.start();
+    await coordination.start('repository-1');
     terms = await TermStore.open(path.join(directory.path, 'highest-term'));
     clock = new FakeClock();
     stop = new AbortController();

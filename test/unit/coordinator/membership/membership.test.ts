@@ -44,7 +44,7 @@ describe('membership', () => {
     directory = TemporaryDirectory.create('members');
     const self = { coordinatorId: 'c1', dataCenter: 'east', address: '127.0.0.1:1' };
     coordination = new EmbeddedCoordination({ self, directory: directory.path });
-    await coordination.start();
+    await coordination.start('repository-1');
     clock = new FakeClock();
     expected = [];
     stop = new AbortController();
