@@ -2,6 +2,7 @@ import { NodeClock } from '../cuts/node-clock.ts';
 import { advanceLsn, type Lsn } from '../postgres/lsn.ts';
 import { segmentStart } from '../postgres/wal-segment.ts';
 import type { ClockReading } from '../wal/clock-reading.ts';
+import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { EventScan } from '../wal-index/event-scan.ts';
 import type { HeldWal, WalPiece } from './held-wal.ts';
 import type { OpenedWal } from './open-held-wal.ts';
@@ -22,25 +23,33 @@ interface StartSearch extends StartMoment {
   readonly snapshotReadings: readonly ClockReading[];
 }
 
+/** Where to read a node's WAL from. */
+export interface WalStart {
+  /** A segment's start, or that of all WAL that is held. */
+  readonly fromLsn: Lsn;
+  /** Nothing before it is held. */
+  readonly isFirst: boolean;
+  /** Those that are open there; null if nothing says so. */
+  readonly openBranches: readonly TransactionEvent[] | null;
+}
+
 /** A segment before which nothing happened from `fromUs` on, as late as one is found; else the first that is held. */
-export async function findStart(
-  { wal, firstLsn }: OpenedWal,
-  search: StartSearch,
-): Promise<{ readonly fromLsn: Lsn; readonly isFirst: boolean }> {
+export async function findStart({ wal, firstLsn }: OpenedWal, search: StartSearch): Promise<WalStart> {
   if (search.anchorLsn !== null) {
     const found = await searchFrom(wal, search.anchorLsn, search);
-    if (found !== null) return { fromLsn: found, isFirst: false };
+    if (found !== null) return { ...found, isFirst: false };
   }
   const first = await firstLsn();
   const found = await searchFrom(wal, first, search);
-  return found === null ? { fromLsn: first, isFirst: true } : { fromLsn: found, isFirst: found === first };
+  if (found !== null) return { ...found, isFirst: found.fromLsn === first };
+  return { fromLsn: first, isFirst: true, openBranches: (await wal.indexed(first))?.openBranches ?? null };
 }
 
 async function searchFrom(
   wal: HeldWal,
   fromLsn: Lsn,
   { fromUs, slackUs, snapshotReadings }: StartSearch,
-): Promise<Lsn | null> {
+): Promise<Omit<WalStart, 'isFirst'> | null> {
   const base = segmentStart(fromLsn, wal.segmentBytes);
   const at = (number: number) => advanceLsn(base, BigInt(number) * BigInt(wal.segmentBytes));
   const readings = snapshotReadings.length > 0 ? snapshotReadings : ((await wal.indexed(base))?.clocks ?? []);
@@ -55,7 +64,8 @@ async function searchFrom(
   // What was peeked at was not verified, and the segment's own readings may say something else.
   for (let one = number ?? -1; one >= 0; one--) {
     const piece = await wal.indexed(at(one));
-    if (piece !== null && firstUs(piece, wal.node, [...readings, ...piece.clocks]) < wantedUs) return at(one);
+    if (piece === null || firstUs(piece, wal.node, [...readings, ...piece.clocks]) >= wantedUs) continue;
+    return { fromLsn: at(one), openBranches: piece.openBranches };
   }
   return null;
 }

@@ -7,6 +7,7 @@ import { TidemarkError } from '../errors/tidemark-error.ts';
 import { lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import type { Snapshot } from '../repository/snapshot-manifest.ts';
 import type { ClockReading } from '../wal/clock-reading.ts';
+import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { EventScan } from '../wal-index/event-scan.ts';
 import { findStart, type StartMoment } from './find-start.ts';
 import type { HeldWal, WalPiece } from './held-wal.ts';
@@ -28,6 +29,11 @@ export interface LoadedNode {
   readonly readings: readonly ClockReading[];
   /** The last record of the snapshot that it begins at, which is in its cut; null without one. */
   readonly snapshot: Snapshot | null;
+  /**
+   * The branches that are open where it begins, as an index says that need not be of the pieces: over a failover one segment lies in two
+   * timelines, and the older one's part of it was never finished.
+   */
+  readonly openBranches: readonly TransactionEvent[];
   /** Null if nothing that matters was left out. */
   readonly fromUs: number | null;
   /** It begins with the first WAL that is held. */
@@ -53,7 +59,7 @@ export async function loadNode(
   const position = positionIn(beginning.kind === 'snapshot' ? beginning.snapshot : anchor, wal.node);
   const start =
     beginning.kind === 'snapshot' && position !== null
-      ? { fromLsn: position, isFirst: false }
+      ? { fromLsn: position, isFirst: false, openBranches: null }
       : await findStart(opened, {
           anchorLsn: position,
           snapshotReadings,
@@ -78,6 +84,7 @@ export async function loadNode(
     pieces,
     readings,
     snapshot: beginning.kind === 'snapshot' ? beginning.snapshot : null,
+    openBranches: start.openBranches ?? [],
     fromUs: beginning.kind === 'snapshot' || start.isFirst ? null : beginning.fromUs,
     isWhole: beginning.kind === 'moment' && start.isFirst,
   };
@@ -115,7 +122,7 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
     seenLsn = Number(position.targetLsn);
     scan.beginsAt(latestReadUs(position));
   } else {
-    scan.open(pieces[0]?.openBranches ?? []);
+    scan.open(node.openBranches);
   }
   let firstUs: number | null = null;
   for (const piece of pieces) {

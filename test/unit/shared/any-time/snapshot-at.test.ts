@@ -8,11 +8,12 @@ import { segmentStart } from '../../../../shared/postgres/wal-segment.ts';
 import { historyPath, snapshotPath } from '../../../../shared/repository/layout.ts';
 import { SnapshotCatalogue } from '../../../../shared/repository/snapshot-catalogue.ts';
 import { encodeSnapshot, type Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
+import type { ClockReading } from '../../../../shared/wal/clock-reading.ts';
 import type { TransactionEvent } from '../../../../shared/wal/transaction-event.ts';
 import { formatTimestamp, hybridTimestamp } from '../../../../shared/timestamp/hybrid-timestamp.ts';
 import { assertTrueCut } from '../cuts/assert-true-cut.ts';
 import { computeAtTime, momentOf } from '../cuts/compute-at-time.ts';
-import { timedHistoryArbitrary, type TimedEvent, type TimedHistory } from '../cuts/simulated-clocks.ts';
+import { START_US, timedHistoryArbitrary, type TimedEvent, type TimedHistory } from '../cuts/simulated-clocks.ts';
 import { MadeCopy } from '../verification/made-copy.ts';
 import { RECORD_BYTES, SEGMENT_BYTES, systemOf, writeStream, type MadeStream } from './made-files.ts';
 
@@ -116,6 +117,34 @@ function failOver(copy: MadeCopy, stream: MadeStream, forkLsn: Lsn, own: readonl
   copy.objects.set(historyPath(stream.node, systemOf(stream.node), 2), Buffer.from(history));
 }
 
+/** One node, which first prepares a branch that nobody ends and then commits once a millisecond. */
+function oneOpenBranch(count: number): TimedHistory {
+  const events = Array.from({ length: count }, (_, index): TimedEvent => {
+    const us = START_US + index * 1_000;
+    const position = 1_100n + BigInt(index) * 100n;
+    return {
+      node: 'n0',
+      kind: index === 0 ? 'prepare' : 'commit',
+      lsn: lsn(position),
+      previousLsn: lsn(position - 50n),
+      xid: 700 + index,
+      transaction: index === 0 ? 0 : -1,
+      nodeTimeUs: us,
+      recordedUs: us,
+      insertedUs: us,
+    };
+  });
+  const readings = events.map(({ lsn: atLsn, nodeTimeUs }): ClockReading => ({
+    atLsn,
+    nodeTimeUs: BigInt(nodeTimeUs),
+    offsetUs: 0n,
+    uncertaintyUs: 50n,
+    coordinatorId: 'east',
+    term: 1n,
+  }));
+  return { nodes: ['n0'], events, readings: new Map([['n0', readings]]), endUs: START_US + count * 1_000 };
+}
+
 /** From before everything, so that the WAL is held from there on. */
 function firstEvent(history: TimedHistory, node: string): TransactionEvent {
   const [reading] = history.readings.get(node) ?? [];
@@ -217,6 +246,21 @@ describe('a snapshot at a time', () => {
       { numRuns: 60 },
     );
     assert(computed > 5, `only ${computed} were computed`);
+  });
+
+  it('knows what is open where it begins, also in the segment of a failover', async () => {
+    const history = stretched(oneOpenBranch(40));
+    for (let fork = 4; fork < 12; fork++) {
+      const copy = copyOf(history, fork);
+      for (let after = 12; after < 17; after++) {
+        const { inDoubt } = await at(copy, START_US + (fork + after) * 1_000, { lookBackUs: 12_000 });
+        assert.deepEqual(
+          inDoubt.map(({ xid }) => xid),
+          [700],
+          `fork ${fork}, ${after} ms after it`,
+        );
+      }
+    }
   });
 
   it('goes on from a snapshot', async () => {
