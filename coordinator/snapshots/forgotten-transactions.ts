@@ -3,7 +3,7 @@ import { TidemarkError } from '../../shared/errors/tidemark-error.ts';
 import { matchGid, type BranchMatcher } from '../../shared/cuts/branch-matcher.ts';
 import type { Recalled } from '../../shared/cuts/branch-history.ts';
 import { KeyedHistory } from '../../shared/cuts/keyed-history.ts';
-import { formatLsn, maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
+import { formatLsn, lsn, maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { NodeTracker } from './node-tracker.ts';
@@ -73,7 +73,9 @@ export class ForgottenTransactions {
         throw error;
       }
       for (const { known } of nodes) {
-        for (const recalled of found) if (recalled.node === known.node) known.history.recall(recalled);
+        const { node, history } = known;
+        const beforeLsn = lsn(history.forgottenLsn + 1n);
+        for (const recalled of found) if (recalled.node === node) history.recall(recalled, beforeLsn);
       }
     }
     for (const { node, timeline, fromLsn } of seen) {
@@ -105,7 +107,7 @@ export class ForgottenTransactions {
     const fromLsn = unseen.timeline === stream.timeline ? unseen.fromLsn : NO_LSN;
     const isNew = (position: Lsn) => position >= fromLsn && (silentFromLsn === null || position < silentFromLsn);
     const { branches, decisions = [] } = history.forCut();
-    const rows = decisions.filter(({ lsn }) => isNew(lsn)).flatMap((decision) => decision.rows);
+    const rows = decisions.filter((decision) => isNew(decision.lsn)).flatMap((decision) => decision.rows);
     for (const named of [...branches.filter(({ prepareLsn }) => isNew(prepareLsn)), ...rows]) {
       const match = matchGid(named, this.#options.matchers);
       if (match !== null) keys.add(match.key);

@@ -8,6 +8,7 @@ import type { ReadableRepository } from '../repository/repository.ts';
 import type { SnapshotCatalogue } from '../repository/snapshot-catalogue.ts';
 import type { Snapshot, SnapshotNode } from '../repository/snapshot-manifest.ts';
 import { isoTime } from './iso-time.ts';
+import { lookUp } from './look-up.ts';
 import { openHeldWal, type OpenedWal } from './open-held-wal.ts';
 import { clocksOf, loadNode, scanNode, type Beginning, type LoadedNode } from './read-node.ts';
 import { findSurroundings, type Surroundings } from './surroundings.ts';
@@ -56,19 +57,28 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
         read.scanned.map(({ scan }) => scan),
       ) ?? momentUs;
     const scanned = timeUs === momentUs ? read.scanned : scanAll(read.loaded, timeUs);
-    const result = cutAtTime(timeUs, scanned, matchers);
+    const lookedUp = new Set<string>();
+    let result = cutAtTime(timeUs, scanned, matchers);
+    while (result.kind === 'look-up') {
+      const { keys, fromUs } = result;
+      const start = { fromUs: fromUs - lookBackUs, slackUs: lookBackUs / 5 };
+      for (const [index, one] of opened.entries()) {
+        const node = scanned[index];
+        const snapshotReadings = surroundings.readings.get(one.wal.node) ?? [];
+        if (node !== undefined) await lookUp(one, node, { keys, matchers, start, base, snapshotReadings });
+      }
+      for (const key of keys) lookedUp.add(key);
+      result = cutAtTime(timeUs, scanned, matchers, lookedUp);
+    }
     if (result.kind === 'cut') {
       return toSnapshot({ momentUs, timeUs }, surroundings.base, read.loaded, scanned, result);
     }
-    // The snapshot says what was decided until then. Without one, what is looked for may lie anywhere before.
+    const fromUs = Math.min(result.fromUs - lookBackUs, 2 * result.fromUs - momentUs);
+    // The snapshot says what was decided until then.
     beginning =
-      base !== null
+      base !== null && Number(base.timeUs) >= fromUs
         ? { kind: 'snapshot', snapshot: base }
-        : {
-            kind: 'moment',
-            fromUs: Math.min(result.fromUs - lookBackUs, 2 * result.fromUs - momentUs),
-            slackUs: lookBackUs / 5,
-          };
+        : { kind: 'moment', fromUs, slackUs: lookBackUs / 5 };
   }
 }
 

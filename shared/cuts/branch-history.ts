@@ -81,6 +81,11 @@ export class BranchHistory {
     this.#reportOrphans = true;
   }
 
+  /** The one that it goes on on. */
+  get timeline(): number {
+    return this.#timeline;
+  }
+
   /** Start of the newest record that ended a branch which was dropped, or decided; NO_LSN if there is none. */
   get forgottenLsn(): Lsn {
     return maxLsn(this.#forgottenLsn, this.#decisions.forgottenLsn);
@@ -222,11 +227,12 @@ export class BranchHistory {
   /**
    * Takes back some of what was dropped, as another reading of the same WAL found it: finished branches, and decisions. What is here
    * already is left as it is. Barriers are this history's own.
+   * @param beforeLsn what ended at or after it is here
    */
-  recall({ branches, decisions }: Pick<Recalled, 'branches' | 'decisions'>): void {
+  recall({ branches, decisions }: Pick<Recalled, 'branches' | 'decisions'>, beforeLsn: Lsn): void {
     const ends = new Set(this.#finished.map(({ end }) => end?.lsn));
     for (const branch of branches) {
-      if (branch.end === null || branch.end.lsn > this.#forgottenLsn || ends.has(branch.end.lsn)) continue;
+      if (branch.end === null || branch.end.lsn >= beforeLsn || ends.has(branch.end.lsn)) continue;
       this.#finished.push({
         ...branch,
         timeline: this.#timeline,
@@ -234,7 +240,7 @@ export class BranchHistory {
         endedBeforeBarrier: this.#barrierLog.oldestAfter(branch.end.lsn),
       });
     }
-    this.#decisions.recall(decisions, this.#barrierLog);
+    this.#decisions.recall(decisions, beforeLsn, this.#barrierLog);
   }
 
   /** Of nothing that is recalled from now on the place among the barriers up to now matters. */

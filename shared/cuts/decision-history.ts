@@ -127,10 +127,10 @@ export class DecisionHistory {
   }
 
   /** See `BranchHistory.recall`. */
-  recall(decisions: readonly Decision[], barriers: BarrierLog): void {
+  recall(decisions: readonly Decision[], beforeLsn: Lsn, barriers: BarrierLog): void {
     const known = new Set(this.#decisions.map(({ lsn }) => lsn));
     for (const decision of decisions) {
-      if (decision.lsn > this.#forgottenLsn || known.has(decision.lsn)) continue;
+      if (decision.lsn >= beforeLsn || known.has(decision.lsn)) continue;
       this.#decisions.push({
         ...decision,
         madeAfterBarrier: barriers.newestBefore(decision.lsn),

@@ -1,5 +1,6 @@
 import type { Lsn } from '../postgres/lsn.ts';
 import type { Snapshot } from '../repository/snapshot-manifest.ts';
+import type { TransactionEvent } from '../wal/transaction-event.ts';
 import { matchGid, type BranchMatcher } from './branch-matcher.ts';
 import { BranchHistory, type Recalled } from './branch-history.ts';
 import { carriedDecisions } from './carried-decisions.ts';
@@ -37,6 +38,11 @@ export class KeyedHistory {
     this.#history.startAtSnapshot(inDoubt, sampledLsn, { ...carried, open });
   }
 
+  /** Begins in the middle. @param events of what is open there */
+  open(events: readonly TransactionEvent[]): void {
+    for (const event of events) this.#take(event);
+  }
+
   /** Takes the next event. */
   apply(event: ScannedEvent): void {
     switch (event.kind) {
@@ -46,14 +52,9 @@ export class KeyedHistory {
         if (this.#hasRows) this.#history.apply(event.whole());
         return;
       case 'prepare':
-      case 'decision-row': {
-        const whole = event.whole();
-        if (!this.#isWanted(whole.gid ?? '')) return;
-        this.#xids.add(event.xid);
-        this.#hasRows ||= event.kind === 'decision-row';
-        this.#history.apply(whole);
+      case 'decision-row':
+        this.#take(event.whole());
         return;
-      }
       case 'commit-prepared':
       case 'rollback-prepared':
         if (this.#xids.has(event.xid)) this.#history.apply(event.whole());
@@ -69,6 +70,13 @@ export class KeyedHistory {
   found(): Recalled {
     const { branches, decisions = [] } = this.#history.forCut();
     return { node: this.#node, branches, decisions };
+  }
+
+  #take(event: TransactionEvent): void {
+    if (!this.#isWanted(event.gid ?? '')) return;
+    this.#xids.add(event.xid);
+    this.#hasRows ||= event.kind === 'decision-row';
+    this.#history.apply(event);
   }
 
   #isWanted(gid: string): boolean {

@@ -1,6 +1,6 @@
 import type { RecordPosition, Cut } from './cut.ts';
 import { computeCut } from './cut.ts';
-import type { BranchMatcher } from './branch-matcher.ts';
+import { matchGid, type BranchMatcher } from './branch-matcher.ts';
 import type { Lsn } from '../postgres/lsn.ts';
 import type { InDoubtDecision, SnapshotClass } from '../repository/snapshot-manifest.ts';
 import type { NodeClock } from './node-clock.ts';
@@ -22,17 +22,24 @@ export interface TimeCutNode {
 
 export type TimeCut =
   | { readonly kind: 'cut'; readonly cut: Cut; readonly class: SnapshotClass }
-  /** Reading has to begin before this moment: a branch that is in doubt was prepared then, and may have been decided since. */
-  | { readonly kind: 'read-earlier'; readonly fromUs: number };
+  /** Reading has to begin before this moment: the cut may have to leave out something that was inserted then. */
+  | { readonly kind: 'read-earlier'; readonly fromUs: number }
+  /**
+   * Branches of these keys are in doubt, and were prepared before what was read, from this moment on at the earliest: whether they were decided since
+   * has to be looked up.
+   */
+  | { readonly kind: 'look-up'; readonly keys: ReadonlySet<string>; readonly fromUs: number };
 
 /**
  * The greatest closed cut at a moment T of the leader's time, which holds nothing that ended later. Every node was read past T.
  * See ARCHITECTURE.md, "Any time", for why it is closed and what its class promises.
+ * @param lookedUp keys of which the nodes' histories have all that happened since their branches were prepared
  */
 export function cutAtTime(
   momentUs: number,
   nodes: readonly TimeCutNode[],
   matchers: readonly BranchMatcher[],
+  lookedUp: ReadonlySet<string> = new Set(),
 ): TimeCut {
   const cut = computeCut(
     nodes.map(({ scan, readLsn, endPosition }) => ({
@@ -51,11 +58,21 @@ export function cutAtTime(
   const doubtUs = Math.max(...nodes.map(({ scan }) => scan.doubtUs));
   // What the cut leaves out was inserted after this; so nothing that was not read can have to be left out with it.
   const reachUs = momentUs - doubtUs;
-  const unsettled = cut.inDoubt
-    .filter(({ decision }) => decision === 'rollback')
-    .map((branch) => preparedUs(branch, nodes));
-  const earliest = Math.min(reachUs, ...unsettled);
-  if (earliest < fromUs) return { kind: 'read-earlier', fromUs: earliest };
+  if (reachUs < fromUs) return { kind: 'read-earlier', fromUs: reachUs };
+  const unsettled = cut.inDoubt.flatMap((branch) => {
+    const key = matchGid(branch, matchers)?.key;
+    const atUs = preparedUs(branch, nodes);
+    return branch.decision === 'commit' || key === undefined || lookedUp.has(key) || atUs >= fromUs
+      ? []
+      : [{ key, atUs }];
+  });
+  if (unsettled.length > 0) {
+    return {
+      kind: 'look-up',
+      keys: new Set(unsettled.map(({ key }) => key)),
+      fromUs: Math.min(...unsettled.map(({ atUs }) => atUs)),
+    };
+  }
 
   const isInstant = nodes.every(({ scan }) => !scan.straddled);
   return {
