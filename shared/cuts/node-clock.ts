@@ -93,17 +93,17 @@ export class NodeClock {
     const after = this.#readings[this.#next];
     // What is near on one side alone says nothing against a step between it and the record.
     const reachUs = before === undefined || after === undefined ? 0 : REACH_US;
-    const sides = [
-      this.#agreed(this.#next - 1, -1, nodeTimeUs, reachUs),
-      this.#agreed(this.#next, 1, nodeTimeUs, reachUs),
-    ];
-    if (sides.includes(null)) sides.push(rangeAt(before, nodeTimeUs), rangeAt(after, nodeTimeUs));
-    const ranges = sides.filter((side) => side !== null);
-    if (ranges.length === 0) {
+    const low = this.#agreed(this.#next - 1, -1, nodeTimeUs, reachUs);
+    const high = this.#agreed(this.#next, 1, nodeTimeUs, reachUs);
+    let range = hull(low, high);
+    if (low === null || high === null) {
+      range = hull(hull(range, rangeAt(before, nodeTimeUs)), rangeAt(after, nodeTimeUs));
+    }
+    if (range === null) {
       throw new TidemarkError('TM-SNAP-004', `the clock of node ${this.#node} was not read: its times cannot be told`);
     }
-    const leastUs = Math.min(...ranges.map((range) => range.leastUs)) - this.stepUs;
-    const mostUs = Math.max(...ranges.map((range) => range.mostUs)) + this.stepUs;
+    const leastUs = range.leastUs - this.stepUs;
+    const mostUs = range.mostUs + this.stepUs;
     const earliestUs = Math.max(nodeTimeUs + leastUs, before === undefined ? -Infinity : this.#earliest(before));
     const latestUs = Math.min(nodeTimeUs + mostUs, after === undefined ? Infinity : this.#latest(after));
     return { earliestUs, latestUs: Math.max(earliestUs, latestUs) };
@@ -141,19 +141,22 @@ export class NodeClock {
    * those that are nearer. Null if there is none.
    */
   #agreed(from: number, direction: 1 | -1, nodeTimeUs: number, reachUs: number): OffsetRange | null {
-    let agreed: OffsetRange | null = null;
+    let leastUs = -Infinity;
+    let mostUs = Infinity;
     for (let index = from; ; index += direction) {
       const reading = this.#readings[index];
-      if (reading === undefined) return agreed;
+      if (reading === undefined) break;
       // It is on the other side in time: the record was inserted a while after its time, or the clock was read a while before the position.
       if ((reading.nodeTimeUs - nodeTimeUs) * direction < 0) continue;
-      if (agreed !== null && Math.abs(nodeTimeUs - reading.nodeTimeUs) > reachUs) return agreed;
-      const range = rangeAt(reading, nodeTimeUs);
-      const leastUs = Math.max(agreed?.leastUs ?? -Infinity, range.leastUs);
-      const mostUs = Math.min(agreed?.mostUs ?? Infinity, range.mostUs);
-      if (leastUs > mostUs) return agreed;
-      agreed = { leastUs, mostUs };
+      if (mostUs !== Infinity && Math.abs(nodeTimeUs - reading.nodeTimeUs) > reachUs) break;
+      const marginUs = marginAt(reading, nodeTimeUs);
+      const least = Math.max(leastUs, reading.offsetUs - marginUs);
+      const most = Math.min(mostUs, reading.offsetUs + marginUs);
+      if (least > most) break;
+      leastUs = least;
+      mostUs = most;
     }
+    return mostUs === Infinity ? null : { leastUs, mostUs };
   }
 
   #latest({ nodeTimeUs, offsetUs, uncertaintyUs }: Reading): number {
@@ -174,14 +177,20 @@ export function commonStepUs(clocks: readonly NodeClock[]): number {
   return steps[1] ?? 0;
 }
 
-/** What a reading says of the offset at another time, if the clock was not set in between. */
-function rangeAt(reading: Reading, nodeTimeUs: number): OffsetRange;
-function rangeAt(reading: Reading | undefined, nodeTimeUs: number): OffsetRange | null;
+/** How far the offset at another time may lie from what a reading shows, if the clock was not set in between. */
+function marginAt(reading: Reading, nodeTimeUs: number): number {
+  return reading.uncertaintyUs + Math.ceil(Math.abs(nodeTimeUs - reading.nodeTimeUs) * DRIFT_PER_US);
+}
+
 function rangeAt(reading: Reading | undefined, nodeTimeUs: number): OffsetRange | null {
   if (reading === undefined) return null;
-  const { offsetUs, uncertaintyUs } = reading;
-  const marginUs = uncertaintyUs + Math.ceil(Math.abs(nodeTimeUs - reading.nodeTimeUs) * DRIFT_PER_US);
-  return { leastUs: offsetUs - marginUs, mostUs: offsetUs + marginUs };
+  const marginUs = marginAt(reading, nodeTimeUs);
+  return { leastUs: reading.offsetUs - marginUs, mostUs: reading.offsetUs + marginUs };
+}
+
+function hull(a: OffsetRange | null, b: OffsetRange | null): OffsetRange | null {
+  if (a === null || b === null) return a ?? b;
+  return { leastUs: Math.min(a.leastUs, b.leastUs), mostUs: Math.max(a.mostUs, b.mostUs) };
 }
 
 /** Whether two readings can be explained without a step. */
