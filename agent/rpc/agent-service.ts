@@ -73,6 +73,8 @@ export class AgentService {
           synchronous,
           beforeUs: Math.floor((sample.askedAtMs - arrivedAtMs) * 1000),
           afterUs: Math.floor((clock.monotonicMs() - sample.answeredAtMs) * 1000),
+          readingUs: Math.ceil((sample.answeredAtMs - sample.askedAtMs) * 1000),
+          arrivedUs: Math.floor(arrivedAtMs * 1000).toString(),
         };
       }),
     };

@@ -9,6 +9,7 @@ import type { LeaderDuty } from '../election/leader-duty.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import { ToldTime } from './told-time.ts';
 import type { PositionSampler } from '../snapshots/double-collect.ts';
+import { ClockLink } from './clock-link.ts';
 import { FineWallClock } from './fine-wall-clock.ts';
 
 const INTERVAL_MS = 1_000;
@@ -106,6 +107,8 @@ export class ClockWatch implements LeaderDuty {
 
   async #read(node: string, sampler: PositionSampler, term: bigint, signal: AbortSignal): Promise<void> {
     const { clock, coordinatorId } = this.#options;
+    // No longer than the calls in a row: an agent that was started anew has another clock.
+    const link = new ClockLink();
     let best: { readonly stream: WalStreamKey; readonly reading: ClockReading } | null = null;
     for (let tries = 0; tries < TRIES_MAX && (best === null || best.reading.uncertaintyUs > UNCERTAINTY_US); tries++) {
       const startedMs = clock.monotonicMs();
@@ -115,10 +118,12 @@ export class ClockWatch implements LeaderDuty {
         return null;
       });
       if (sample === null) break;
-      const tookMs = clock.monotonicMs() - startedMs;
+      const endedMs = clock.monotonicMs();
       // What the clock showed before says nothing of now.
       if (this.#wall.read().settings !== askedAt.settings) break;
-      const measured = measureClock({ ...sample, askedAt, tookMs });
+      const around =
+        sample.agentClock === null ? sample.around : link.take({ startedMs, endedMs, ...sample, ...sample.agentClock });
+      const measured = measureClock({ ...sample, around, askedAt, tookMs: endedMs - startedMs });
       if (best === null || measured.uncertaintyUs < best.reading.uncertaintyUs) {
         best = { stream: { node, ...sample }, reading: { atLsn: sample.insertLsn, ...measured, coordinatorId, term } };
       }

@@ -53,6 +53,8 @@ export class AgentPositionSampler implements PositionSampler {
       timeline: sample.timeline,
       systemIdentifier: sample.systemIdentifier,
       nodeTimeUs: BigInt(sample.nodeTimeUs),
+      agentClock:
+        sample.arrivedUs === '0' ? null : { arrivedMs: Number(sample.arrivedUs) / 1000, readingUs: sample.readingUs },
       around: { beforeUs: sample.beforeUs, afterUs: sample.afterUs },
       synchronous,
     };

@@ -19,6 +19,8 @@ export interface PositionSample {
   readonly nodeTimeUs: bigint;
   /** Of the call that read it, as the agent says. */
   readonly around: TimeAround;
+  /** The agent's monotonic clock when the call arrived, and how long the reading took; null if it does not say. */
+  readonly agentClock: { readonly arrivedMs: number; readonly readingUs: number } | null;
   /** Just before it was read, the server's settings let no commit return that was not acknowledged. */
   readonly synchronous: boolean;
 }

@@ -44,6 +44,7 @@ async function watchCalls(calls: readonly Call[]): Promise<ClockWatch> {
           insertLsn: lsn(call.position),
           nodeTimeUs: BigInt(Math.round((startMs + setByMs + passedMs) * 1000)) - BEHIND_US,
           around: { beforeUs: 0, afterUs: 0 },
+          agentClock: null,
           synchronous: false,
         });
       },

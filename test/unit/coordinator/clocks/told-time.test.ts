@@ -27,6 +27,7 @@ class Watched {
             nodeTimeUs,
             synchronous: false,
             around: { beforeUs: 0, afterUs: 0 },
+            agentClock: null,
           });
         },
       }),

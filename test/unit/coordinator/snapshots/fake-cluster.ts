@@ -214,6 +214,7 @@ export class FakeCluster implements WalSource {
             systemIdentifier: node.stream.systemIdentifier,
             nodeTimeUs: 0n,
             around: { beforeUs: 0, afterUs: 0 },
+            agentClock: null,
             synchronous: node.synchronous,
           };
         },

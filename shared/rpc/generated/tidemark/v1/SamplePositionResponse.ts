@@ -11,6 +11,8 @@ export interface SamplePositionResponse {
   'synchronous'?: (_tidemark_v1_SynchronousMode | null);
   'beforeUs'?: (number);
   'afterUs'?: (number);
+  'readingUs'?: (number);
+  'arrivedUs'?: (number | string | Long);
 }
 
 export interface SamplePositionResponse__Output {
@@ -21,4 +23,6 @@ export interface SamplePositionResponse__Output {
   'synchronous': (_tidemark_v1_SynchronousMode__Output | null);
   'beforeUs': (number);
   'afterUs': (number);
+  'readingUs': (number);
+  'arrivedUs': (string);
 }
