@@ -6,6 +6,7 @@ import { KeyedHistory } from '../../shared/cuts/keyed-history.ts';
 import { formatLsn, lsn, maxLsn, NO_LSN, type Lsn } from '../../shared/postgres/lsn.ts';
 import type { Snapshot } from '../../shared/repository/snapshot-manifest.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
+import type { StartingPoint } from './starting-point.ts';
 import type { NodeTracker } from './node-tracker.ts';
 
 /** A node's transaction events behind a record; null: from the first that is held. */
@@ -15,8 +16,8 @@ export type ReadPast = (
 ) => AsyncIterable<PastEvents>;
 
 interface ForgottenOptions {
-  /** Where nothing is forgotten that a later cut could ask for: the snapshot that reading began at; null: the beginning of all WAL. */
-  readonly base: Snapshot | null;
+  /** Where reading began; null: with the beginning of all WAL. Before the base nothing is forgotten that a later cut could ask for. */
+  readonly start: StartingPoint | null;
   readonly matchers: readonly BranchMatcher[];
   readonly readPast: ReadPast;
 }
@@ -46,7 +47,10 @@ export class ForgottenTransactions {
 
   constructor(options: ForgottenOptions) {
     this.#options = options;
-    this.#base = options.base;
+    this.#base = options.start?.base ?? null;
+    for (const { node, timeline, targetLsn, sampled } of options.start?.from.nodes ?? []) {
+      if (!sampled) this.#unseen.set(node, { timeline, fromLsn: lsn(targetLsn + 1n) });
+    }
   }
 
   /** What was forgotten could not be read again: the WAL itself has to be read anew. */

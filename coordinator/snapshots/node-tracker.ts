@@ -85,7 +85,7 @@ export class NodeTracker {
   /** Goes on from a snapshot's cut instead of from the stream's beginning. */
   startAtSnapshot(position: SnapshotNode, inDoubt: readonly InDoubtDecision[], carried: CarriedDecisions): void {
     assert(this.#readLsn === NO_LSN, 'a tracker starts once');
-    this.history.startAtSnapshot(inDoubt, position.sampledLsn, carried);
+    this.history.startAtSnapshot(inDoubt, position.sampled ? position.sampledLsn : null, carried, position.targetLsn);
     this.#startLsn = position.targetLsn;
     this.#seenLsn = position.targetLsn;
     this.#lastRecordLsn = position.targetLsn;

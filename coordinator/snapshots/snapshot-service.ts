@@ -46,7 +46,7 @@ import type { SnapshotObserver } from './snapshot-observer.ts';
 import { ForgottenTransactions, type ReadPast } from './forgotten-transactions.ts';
 import { isCurrent } from './is-current.ts';
 import { SnapshotRequests, type SharedRequests } from './snapshot-requests.ts';
-import { findStartingPoint } from './starting-point.ts';
+import { findStartingPoint, type StartingPoint } from './starting-point.ts';
 import type { Term } from './term.ts';
 import { TransactionWatch } from './transaction-watch.ts';
 import { waitForCollected, waitForDurable } from './wait-for-wal.ts';
@@ -161,7 +161,7 @@ export class SnapshotService implements LeaderDuty {
 
   async run(leadership: Leadership, signal: AbortSignal): Promise<void> {
     const { clock, intervalMs } = this.#options;
-    const last = await this.#startingPoint();
+    const start = await this.#startingPoint();
     this.#watch = await TransactionWatch.open(this.#options, this.#catalogue);
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
@@ -169,8 +169,8 @@ export class SnapshotService implements LeaderDuty {
       leadership,
       sampler: this.#options.sampler(leadership),
       signal: both,
-      ...this.#follow(both, last),
-      last,
+      ...this.#follow(both, start),
+      last: start?.base ?? null,
       synchronousOver: new Set(),
       brokenToReport: [],
     };
@@ -196,7 +196,7 @@ export class SnapshotService implements LeaderDuty {
 
   #follow(
     signal: AbortSignal,
-    startFrom: Snapshot | null,
+    start: StartingPoint | null,
   ): Pick<Term, 'tracker' | 'stopFollowing' | 'settledOver' | 'forgotten'> {
     const { wal, clock, streams, history, gaps, observer, readPast } = this.#options;
     const tracker = new WalTracker({
@@ -205,7 +205,7 @@ export class SnapshotService implements LeaderDuty {
       streams,
       history,
       gaps,
-      startFrom,
+      startFrom: start?.from ?? null,
       onProblem: (stream, error) => observer.problem(`the WAL of ${stream.node} cannot be followed`, error),
     });
     const stop = new AbortController();
@@ -216,8 +216,8 @@ export class SnapshotService implements LeaderDuty {
         stop.abort();
         await running;
       },
-      forgotten: new ForgottenTransactions({ base: startFrom, matchers: this.#matchers, readPast }),
-      settledOver: startFrom === null ? null : new Set(startFrom.nodes.map(({ node }) => node)),
+      forgotten: new ForgottenTransactions({ start, matchers: this.#matchers, readPast }),
+      settledOver: start === null ? null : new Set(start.from.nodes.map(({ node }) => node)),
     };
   }
 
@@ -229,13 +229,15 @@ export class SnapshotService implements LeaderDuty {
     const { settledOver } = term;
     const joined = settledOver !== null && !streams.every(({ node }) => settledOver.has(node));
     if (joined || term.tracker.outdated || term.forgotten.failed) {
+      const { failed } = term.forgotten;
       await term.stopFollowing();
-      Object.assign(term, this.#follow(term.signal, joined ? null : await this.#startingPoint()));
+      const start = joined ? null : await this.#startingPoint();
+      Object.assign(term, this.#follow(term.signal, failed && start !== null ? { ...start, from: start.base } : start));
     }
   }
 
   /** What a damaged manifest would have saved is read from the WAL instead. */
-  async #startingPoint(): Promise<Snapshot | null> {
+  async #startingPoint(): Promise<StartingPoint | null> {
     try {
       return await findStartingPoint(this.#catalogue, this.#options);
     } catch (error) {

@@ -36,7 +36,7 @@ export class BranchHistory {
   readonly #decisions: DecisionHistory;
   #orphans: OrphanCommit[] = [];
   #reportOrphans = false;
-  /** Start of the last record that ended a branch which was dropped. */
+  /** Start of the last record that ended a branch which was dropped, or lay in the snapshot that it began at. */
   #forgottenLsn: Lsn = NO_LSN;
   #barrier: { readonly number: number; readonly afterLsn: Lsn } | null = null;
   readonly #barrierLog = new BarrierLog();
@@ -52,9 +52,16 @@ export class BranchHistory {
 
   /**
    * Begins at a snapshot's cut: what is in doubt there is what is open.
-   * @param sampledLsn the node's position sampled after everything in that cut was written
+   * @param sampledLsn the node's position sampled after everything in that cut was written; null if it was not
+   * @param targetLsn the last record in the cut
    */
-  startAtSnapshot(inDoubt: readonly InDoubtDecision[], sampledLsn: Lsn, carried?: CarriedDecisions): void {
+  startAtSnapshot(
+    inDoubt: readonly InDoubtDecision[],
+    sampledLsn: Lsn | null,
+    carried?: CarriedDecisions,
+    targetLsn: Lsn = NO_LSN,
+  ): void {
+    this.#forgottenLsn = targetLsn;
     if (carried !== undefined) {
       this.#decisions.start(carried.open, carried.originates);
     }
@@ -77,7 +84,7 @@ export class BranchHistory {
         decidedCommit: branch.decision === 'commit',
       });
     }
-    this.#barrier = { number: SNAPSHOT_BARRIER, afterLsn: sampledLsn };
+    this.#barrier = sampledLsn === null ? null : { number: SNAPSHOT_BARRIER, afterLsn: sampledLsn };
     this.#reportOrphans = true;
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import process from 'node:process';
-import type { SnapshotService } from '../../../../coordinator/snapshots/snapshot-service.ts';
+import type { SnapshotService, SnapshotServiceOptions } from '../../../../coordinator/snapshots/snapshot-service.ts';
 import { lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
 import type { Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
@@ -110,6 +110,45 @@ describe('snapshots over the absence of a node', () => {
     );
   });
 
+  it('let a new leader go on from where the others stood', async () => {
+    const cluster = new AbsentCluster(3);
+    let most = 0;
+    const { observer } = cluster.options();
+    const options: Partial<SnapshotServiceOptions> = {
+      ...cluster.absentOptions(),
+      observer: {
+        ...observer,
+        prepared: (nodes) =>
+          (most = Math.max(
+            most,
+            [...nodes.values()].reduce((sum, { held }) => sum + held, 0),
+          )),
+      },
+    };
+    const everywhere = (kind: 'prepare' | 'commit-prepared', xid: number, gid = '') => {
+      for (const node of ['n0', 'n1']) cluster.write(node, kind, xid, gid);
+    };
+    await leading(cluster, (service) => service.createSnapshot({ label: '' }), options);
+    cluster.leave('n2', 'down');
+    cluster.write('n2', 'prepare', 9, 'late');
+    everywhere('prepare', 9, 'late');
+    everywhere('commit-prepared', 9);
+    for (let leader = 0; leader < 4; leader++) {
+      for (let xid = 100 * leader; xid < 100 * leader + 50; xid++) {
+        everywhere('prepare', 10 + xid, `t${xid}`);
+        everywhere('commit-prepared', 10 + xid);
+      }
+      const snapshot = await leading(cluster, (service) => service.createSnapshot({ label: '' }), options);
+      assert(!snapshot.complete);
+    }
+    assert(most <= 104, `${most} branches were held`);
+    cluster.comeBack('n2');
+    const back = await leading(cluster, (service) => service.createSnapshot({ label: '' }), options);
+    assert(back.complete);
+    assert.deepEqual(decisionsOf(back), ['n2 late commit']);
+    assert(most <= 104, `${most} branches were held`);
+  });
+
   it('tell of a decision that was lost by the crash of the node that was away, and of none that was not', async () => {
     const cluster = new AbsentCluster(2);
     await leading(
@@ -166,14 +205,16 @@ describe('snapshots over the absence of a node', () => {
     const random = new SeededRandom(seed);
     const seen = { complete: 0, incomplete: 0, shrunk: 0, inDoubt: 0, recalled: 0 };
     for (let number = 0; number < count; number++) {
-      const leaders = 1 + random.below(2);
+      const leaders = 1 + random.below(4);
       // A new leader does not know of a branch that is in doubt which of the earlier uses of its GID were rolled back.
       const cluster = new AbsentCluster(2 + random.below(3), random, leaders === 1 ? ['g0', 'g1', 'g2'] : []);
+      // Nobody goes on from a snapshot without a node that decides.
+      cluster.withRows = leaders === 1 || random.next() < 0.3;
       for (let leader = 0; leader < leaders; leader++) {
         await leading(
           cluster,
           async (service) => {
-            for (let round = 0; round < 25; round++) {
+            for (let round = 0; round < (leaders === 1 ? 25 : 12); round++) {
               cluster.goOn(random.below(12));
               if (random.next() < 0.3) cluster.changeAbsence();
               if (!cluster.isAnswering()) continue;

@@ -43,6 +43,8 @@ export class AbsentCluster extends FakeCluster {
   readonly #ends = new Map<string, Lsn[]>();
   readonly #clients: Client[] = [];
   readonly #freeGids: string[];
+  /** Whether some transactions are decided by rows. */
+  withRows = true;
   #transactions = 0;
   #first = new Map<string, Lsn>();
   #second = new Map<string, Lsn>();
@@ -197,7 +199,7 @@ export class AbsentCluster extends FakeCluster {
     const xid = 1000 + 10 * transaction;
     const own = this.#names.filter(() => random.next() < 0.7);
     const reused = random.next() < 0.3 ? this.#freeGids.shift() : undefined;
-    const isCitus = reused === undefined && random.next() < 0.4;
+    const isCitus = this.withRows && reused === undefined && random.next() < 0.4;
     const origin = isCitus ? random.below(this.#names.length) : null;
     const nodes = reused !== undefined ? this.#names : own.length === 0 ? [random.pick(this.#names)] : own;
     this.#clients.push({
