@@ -170,6 +170,7 @@ export async function composeCoordinator(
     timestamps,
     synchronous: synchronousRecord,
     repository,
+    copy,
     agentChannel,
     metrics,
     logger,

@@ -3,6 +3,7 @@ import { chooseMatchers, type MatcherChoice } from '../../shared/cuts/choose-mat
 import type { Clock } from '../../shared/lifecycle/clock.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import type { Metrics } from '../../shared/observability/metrics.ts';
+import type { ReadableRepository } from '../../shared/repository/repository.ts';
 import { readHistory } from '../../shared/repository/timeline-histories.ts';
 import { listWalGaps } from '../../shared/repository/wal-gap.ts';
 import type { Channel } from '../../shared/rpc/channel.ts';
@@ -29,6 +30,8 @@ interface Parts {
   readonly timestamps: TimestampOracle;
   readonly synchronous: SynchronousRecord;
   readonly repository: ObservedRepository;
+  /** All of it, with the segments that are not finished as far as they are durable. */
+  readonly copy: ReadableRepository;
   /** A kept connection to an agent. */
   readonly agentChannel: (address: string) => Pick<Channel, 'agent'>;
   readonly metrics: Metrics;
@@ -56,7 +59,7 @@ export function openSnapshotService(parts: Parts): SnapshotService {
     wal: store,
     history: (stream) => readHistory(repository, stream),
     gaps: (stream) => listWalGaps(repository, stream.node, stream.systemIdentifier),
-    readPast: (stream, afterLsn) => readPastEvents(repository, stream, afterLsn),
+    readPast: (stream, afterLsn) => readPastEvents(parts.copy, stream, afterLsn),
     acknowledgements: parts.tracker,
     timestamps: parts.timestamps,
     synchronous: parts.synchronous,
