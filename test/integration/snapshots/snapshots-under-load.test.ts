@@ -130,6 +130,16 @@ describe('snapshots under load', () => {
         await waitFor('more work', () => load.acknowledged.length >= known + 10);
       }
       await waitFor('clients that died', () => load.abandoned > 3);
+      // What is finished while a node is away is forgotten, and what it shows of it later is right all the same.
+      const [, away] = cluster.agents;
+      const catalogue = new SnapshotCatalogue(await PosixReader.open(coordinator.repositoryPath));
+      const incomplete = async () => (await catalogue.list(10)).filter(({ complete }) => !complete).length;
+      await away?.kill();
+      const worked = load.acknowledged.length;
+      await waitFor('snapshots without it', async () => (await incomplete()) === 10);
+      assert(load.acknowledged.length > worked + 10, 'the clients went on');
+      await away?.start();
+      await waitFor('snapshots with it', async () => (await incomplete()) === 0);
       await load.stop();
     }
     const latest = await cluster.cli.json<{ id: string; class: { kind: string } }>(['snapshot', 'create']);
