@@ -70,13 +70,18 @@ export class SnapshotRequests {
       return;
     }
     const woken = new AbortController();
-    this.#wake = () => woken.abort();
+    const wake = () => woken.abort();
+    this.#wake = wake;
+    // Not AbortSignal.any: the signal lives as long as the leadership, and must forget this wait.
+    signal.addEventListener('abort', wake, { once: true });
+    if (signal.aborted) wake();
     try {
-      await this.#clock.sleep(waitMs, AbortSignal.any([signal, woken.signal]));
+      await this.#clock.sleep(waitMs, woken.signal);
     } catch {
       // Woken by a request or by the end; the caller looks.
     } finally {
       this.#wake = () => {};
+      signal.removeEventListener('abort', wake);
     }
   }
 }

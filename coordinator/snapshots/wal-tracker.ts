@@ -127,9 +127,13 @@ export class WalTracker {
 
   #begin(stream: WalStreamKey, signal: AbortSignal): void {
     const changed = new AbortController();
-    const running = this.#follow(stream, AbortSignal.any([signal, changed.signal])).finally(() =>
-      this.#following.delete(stream.node),
-    );
+    const end = () => changed.abort(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    const running = this.#follow(stream, changed.signal).finally(() => {
+      signal.removeEventListener('abort', end);
+      this.#following.delete(stream.node);
+    });
     this.#following.set(stream.node, { stream, changed, running });
   }
 
