@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { systemClock } from '../../shared/lifecycle/clock.ts';
+import { expectManyListeners } from '../../shared/lifecycle/expect-many-listeners.ts';
 import { runCli } from './run-cli.ts';
 
+expectManyListeners();
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

@@ -1,6 +1,7 @@
 import { asTidemarkError } from '../errors/as-tidemark-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import { systemClock } from './clock.ts';
+import { expectManyListeners } from './expect-many-listeners.ts';
 import { runServices } from './run-services.ts';
 import type { Service } from './service.ts';
 import { systemdNotifier } from './systemd-notify.ts';
@@ -24,6 +25,7 @@ export interface ProcessSettings {
  */
 export async function runProcess(settings: ProcessSettings): Promise<never> {
   const { logger } = settings;
+  expectManyListeners();
   const systemd = systemdNotifier(process.env);
   const stop = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
