@@ -1,7 +1,7 @@
 import type { RestorePlanSummary, RestoreReport } from '../../shared/admin/restore.ts';
 import { formatLsn } from '../../shared/postgres/lsn.ts';
 import { formatBytes, formatDuration, formatTime, plural } from './format.ts';
-import { describeClass, renderDecisions } from './snapshot-view.ts';
+import { describeGuarantee, renderDecisions } from './snapshot-view.ts';
 import { renderFields, renderTable } from './table.ts';
 
 export function renderPlan(plan: RestorePlanSummary): string {
@@ -11,7 +11,7 @@ export function renderPlan(plan: RestorePlanSummary): string {
   return [
     renderFields([
       ['snapshot', `${snapshot.id} of ${formatTime(snapshot.timeUs)}`],
-      ['class', describeClass(snapshot.class)],
+      ['class', describeGuarantee(snapshot)],
       ['to be read', formatBytes(total)],
       ['in doubt', plural(inDoubt.length, 'branch').replace('branchs', 'branches')],
     ]),
@@ -47,7 +47,7 @@ export function renderReport(report: RestoreReport): string {
   return [
     renderFields([
       ['restored', `${report.snapshot.id} of ${formatTime(report.snapshot.timeUs)}`],
-      ['class', describeClass(report.snapshot.class)],
+      ['class', describeGuarantee(report.snapshot)],
       ['took', formatDuration(report.durationMs)],
       [
         'state',

@@ -1,4 +1,5 @@
 import type { DecisionSummary, SnapshotSummary } from '../../shared/admin/snapshot.ts';
+import { isoTime } from '../../shared/any-time/iso-time.ts';
 import { formatLsn } from '../../shared/postgres/lsn.ts';
 import type { SnapshotClass } from '../../shared/repository/snapshot-manifest.ts';
 import { formatDuration, formatTime } from './format.ts';
@@ -7,6 +8,13 @@ import { renderFields, renderTable } from './table.ts';
 /** `causal`, or `bounded (2 ms)`. */
 export function describeClass(snapshotClass: SnapshotClass): string {
   return snapshotClass.kind === 'causal' ? 'causal' : `bounded (${describeBound(snapshotClass.boundUs)})`;
+}
+
+/** Its class, and when it would be causal. */
+export function describeGuarantee(snapshot: Pick<SnapshotSummary, 'class' | 'causalBeforeUs'>): string {
+  const { causalBeforeUs } = snapshot;
+  const before = causalBeforeUs === undefined ? '' : `; causal at ${isoTime(Number(causalBeforeUs))}`;
+  return `${describeClass(snapshot.class)}${before}`;
 }
 
 function describeBound(boundUs: number): string {
@@ -48,7 +56,7 @@ export function renderSnapshot(snapshot: SnapshotSummary): string {
     ['snapshot', snapshot.id],
     ['time', formatTime(snapshot.timeUs)],
     ['label', snapshot.label === '' ? '-' : snapshot.label],
-    ['class', describeClass(snapshot.class)],
+    ['class', describeGuarantee(snapshot)],
     ['complete', yesNo(snapshot.complete)],
     ['restorable', yesNo(snapshot.restorable)],
     ['data centres', snapshot.dataCenters.join(', ') || '-'],

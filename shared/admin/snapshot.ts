@@ -25,6 +25,8 @@ export interface SnapshotSummary {
   readonly timeUs: bigint;
   readonly label: string;
   readonly class: SnapshotClass;
+  /** Of a bounded one that was computed for a time: of this moment, shortly before it, the state would be causal. */
+  readonly causalBeforeUs?: bigint;
   /** Every node answered. */
   readonly complete: boolean;
   readonly cut: readonly CutPosition[];
@@ -44,6 +46,7 @@ export function summarizeSnapshot(
     timeUs: snapshot.timeUs,
     label: snapshot.label,
     class: snapshot.class,
+    ...(snapshot.causalBeforeUs === undefined ? {} : { causalBeforeUs: snapshot.causalBeforeUs }),
     complete: snapshot.complete,
     cut: snapshot.nodes.map(({ node, systemIdentifier, timeline, targetLsn }) => ({
       node,

@@ -30,12 +30,27 @@ export interface SnapshotAtOptions {
 
 /**
  * The cluster at a moment of the leader's time, computed from what a copy holds: a snapshot that nobody took, of the greatest closed
- * cut that holds nothing later. Its time is the moment, or that of the last instant up to 20 ms before it at which no commit is in doubt
- * because of the clocks: of that one the whole state is known. It is not written anywhere. The same copy gives the same again.
+ * cut that holds nothing later. It is not written anywhere. The same copy gives the same again. Where the clocks leave the order of some
+ * commits open, it names the last moment before, if there is one near, that does not.
  * @param momentUs microseconds since 1970-01-01 UTC
  * @throws TidemarkError TM-SNAP-004 if it cannot be told: too early, too late, or something is missing
  */
 export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): Promise<Snapshot> {
+  const { snapshot, instantUs } = await computeAt(options, momentUs);
+  if (snapshot.class.kind === 'causal' || instantUs === null) return snapshot;
+  // Fewer readings may be looked at for the earlier moment: what is named is what would be given.
+  const before = await computeAt(options, instantUs);
+  if (before.snapshot.class.kind !== 'causal') return snapshot;
+  return { ...snapshot, causalBeforeUs: BigInt(instantUs) };
+}
+
+/** A snapshot at a moment, and the last moment not after it that its clocks leave nothing open at. */
+interface Computed {
+  readonly snapshot: Snapshot;
+  readonly instantUs: number | null;
+}
+
+async function computeAt(options: SnapshotAtOptions, momentUs: number): Promise<Computed> {
   const { repository, catalogue } = options;
   const surroundings = await findSurroundings(repository, catalogue, momentUs);
   if (surroundings.nodes.length === 0) {
@@ -50,15 +65,9 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
       ? { kind: 'snapshot', snapshot: base }
       : { kind: 'moment', fromUs: momentUs - lookBackUs, slackUs: lookBackUs / 5 };
   for (;;) {
-    const read = await readPast(opened, surroundings, momentUs, beginning);
-    const timeUs =
-      latestInstant(
-        momentUs,
-        read.scanned.map(({ scan }) => scan),
-      ) ?? momentUs;
-    const scanned = timeUs === momentUs ? read.scanned : scanAll(read.loaded, timeUs);
+    const { loaded, scanned } = await readPast(opened, surroundings, momentUs, beginning);
     const lookedUp = new Set<string>();
-    let result = cutAtTime(timeUs, scanned, matchers);
+    let result = cutAtTime(momentUs, scanned, matchers);
     while (result.kind === 'look-up') {
       const { keys, fromUs } = result;
       const start = { fromUs: fromUs - lookBackUs, slackUs: lookBackUs / 5 };
@@ -68,10 +77,12 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
         if (node !== undefined) await lookUp(one, node, { keys, matchers, start, base, snapshotReadings });
       }
       for (const key of keys) lookedUp.add(key);
-      result = cutAtTime(timeUs, scanned, matchers, lookedUp);
+      result = cutAtTime(momentUs, scanned, matchers, lookedUp);
     }
     if (result.kind === 'cut') {
-      return toSnapshot({ momentUs, timeUs }, surroundings.base, read.loaded, scanned, result);
+      const snapshot = toSnapshot(momentUs, surroundings.base, loaded, scanned, result);
+      const scans = scanned.map(({ scan }) => scan);
+      return { snapshot, instantUs: latestInstant(momentUs, scans) };
     }
     const fromUs = Math.min(result.fromUs - lookBackUs, 2 * result.fromUs - momentUs);
     // The snapshot says what was decided until then.
@@ -104,23 +115,19 @@ async function readPast(
         }),
       ),
     );
-    const scanned = scanAll(loaded, momentUs);
+    const clocks = clocksOf(loaded);
+    const scanned = loaded.flatMap((node, index) => {
+      const clock = clocks[index];
+      return clock === undefined ? [] : [scanNode(node, momentUs, clock)];
+    });
     const undecided = scanned.filter(
       ({ scan, clock, readLsn }) => !isDecided(scan.passed, clock.readAfter(momentUs, Number(readLsn))),
     );
     if (undecided.length === 0) return { loaded, scanned };
-    if (untilUs > momentUs || scanned.every(({ clock }) => clock.stepUs === 0)) throw notDecided(momentUs, undecided);
+    if (untilUs > momentUs || clocks.every(({ stepUs }) => stepUs === 0)) throw notDecided(momentUs, undecided);
     // Readings across a step count for less: one more is asked for.
-    untilUs = momentUs + Math.max(...scanned.map(({ clock }) => clock.stepUs)) + STEP_SLACK_US;
+    untilUs = momentUs + Math.max(...clocks.map(({ stepUs }) => stepUs)) + STEP_SLACK_US;
   }
-}
-
-function scanAll(loaded: readonly LoadedNode[], momentUs: number): readonly TimeCutNode[] {
-  const clocks = clocksOf(loaded);
-  return loaded.flatMap((node, index) => {
-    const clock = clocks[index];
-    return clock === undefined ? [] : [scanNode(node, momentUs, clock)];
-  });
 }
 
 /** Everything that was written on the node by the moment was read: R3. */
@@ -148,7 +155,7 @@ function notDecided(momentUs: number, undecided: readonly TimeCutNode[]): Tidema
 }
 
 function toSnapshot(
-  { momentUs, timeUs }: { readonly momentUs: number; readonly timeUs: number },
+  momentUs: number,
   nearest: Snapshot | null,
   loaded: readonly LoadedNode[],
   scanned: readonly TimeCutNode[],
@@ -171,7 +178,7 @@ function toSnapshot(
   });
   return {
     id: idOf(momentUs, nodes),
-    timeUs: BigInt(timeUs),
+    timeUs: BigInt(momentUs),
     label: '',
     class: snapshotClass,
     complete: true,
@@ -191,7 +198,7 @@ export function isComputed({ id }: Pick<Snapshot, 'id'>): boolean {
   return id.startsWith(COMPUTED_PREFIX);
 }
 
-/** Of the time that was asked for and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
+/** Of the time and the cut, so that a restore that is given again goes on, and never with another cut than it began with. */
 function idOf(momentUs: number, nodes: readonly SnapshotNode[]): string {
   const time = isoTime(momentUs).replace(/[-:.]/g, '');
   const cut = nodes.map(({ node, timeline, targetLsn }) => `${node} ${timeline} ${formatLsn(targetLsn)}`).sort();

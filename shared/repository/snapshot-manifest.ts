@@ -87,6 +87,8 @@ export interface Snapshot {
   readonly timeUs: bigint;
   readonly label: string;
   readonly class: SnapshotClass;
+  /** Of one that was computed for a time and is bounded: the last moment before it, if there is one near, whose state would be causal. */
+  readonly causalBeforeUs?: bigint;
   /**
    * It is of every node: each answered, or none did and all had waited for the acknowledgements (synchronous mode). `latest` means the
    * last complete one.

@@ -17,6 +17,8 @@ export interface SnapshotJson {
   /** RFC 3339. */
   readonly time: string;
   readonly class: { readonly kind: 'causal' | 'bounded'; readonly bound_us?: number };
+  /** RFC 3339. */
+  readonly causal_before?: string;
   readonly complete: boolean;
   readonly restorable: boolean;
   readonly in_doubt: readonly { readonly node: string; readonly gid: string; readonly decision: string }[];

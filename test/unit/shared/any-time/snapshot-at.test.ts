@@ -186,10 +186,8 @@ function declare(copy: MadeCopy, history: TimedHistory, computed: Snapshot): boo
 }
 
 function assertSound(history: TimedHistory, momentUs: number, found: Snapshot): void {
-  const timeUs = Number(found.timeUs);
-  assert(timeUs <= momentUs && timeUs >= momentUs - INSTANT_WITHIN_US);
-  assert(timeUs === momentUs || found.class.kind === 'causal');
-  assertTrueCut(history, timeUs, found, found.class);
+  assert.equal(Number(found.timeUs), momentUs);
+  assertTrueCut(history, momentUs, found, found.class);
   for (const node of found.nodes) {
     assert.equal(node.systemIdentifier, systemOf(node.node));
     assert.equal(node.walSegmentBytes, SEGMENT_BYTES);
@@ -197,11 +195,24 @@ function assertSound(history: TimedHistory, momentUs: number, found: Snapshot): 
   }
 }
 
+/** The moment before it that a snapshot says is causal is so. */
+async function assertCausalBefore(copy: MadeCopy, history: TimedHistory, found: Snapshot): Promise<boolean> {
+  if (found.causalBeforeUs === undefined) return false;
+  const beforeUs = Number(found.causalBeforeUs);
+  assert.equal(found.class.kind, 'bounded');
+  assert(beforeUs < Number(found.timeUs) && beforeUs >= Number(found.timeUs) - INSTANT_WITHIN_US);
+  const before = await at(copy, beforeUs, { lookBackUs: 12_000 });
+  assert.equal(before.class.kind, 'causal');
+  assertSound(history, beforeUs, before);
+  return true;
+}
+
 const parts = fc.double({ min: 0, max: 1, noNaN: true });
 
 describe('a snapshot at a time', () => {
   it('is computed from indexes and journals', async () => {
     let computed = 0;
+    let causalBefore = 0;
     await fc.assert(
       fc.asyncProperty(timedHistoryArbitrary({ steps: true }), parts, async (small, part) => {
         const history = stretched(small);
@@ -220,10 +231,12 @@ describe('a snapshot at a time', () => {
         }
         computed++;
         assertSound(history, momentUs, found);
+        if (await assertCausalBefore(copy, history, found)) causalBefore++;
       }),
       { numRuns: 60 },
     );
     assert(computed > 5, `only ${computed} were computed`);
+    assert(causalBefore > 0, 'none named a moment before it');
   });
 
   it('follows a node over a failover, and takes nothing of what it lost', async () => {

@@ -15,6 +15,7 @@ export interface Snapshot {
   'inDoubt'?: (_tidemark_v1_InDoubtDecision)[];
   'dataCenters'?: (string)[];
   'restorable'?: (boolean);
+  'causalBeforeUs'?: (number | string | Long);
 }
 
 export interface Snapshot__Output {
@@ -28,4 +29,5 @@ export interface Snapshot__Output {
   'inDoubt': (_tidemark_v1_InDoubtDecision__Output)[];
   'dataCenters': (string)[];
   'restorable': (boolean);
+  'causalBeforeUs': (string);
 }
