@@ -156,5 +156,5 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
   if (end === null) {
     throw new TidemarkError('TM-SNAP-004', `of node ${wal.node} no WAL is held at that time`);
   }
-  return { scan, clock, readLsn, endPosition: end, fromUs };
+  return { scan, clock, readLsn, endPosition: end, fromUs, heldFromUs: node.isWhole ? firstUs : null };
 }

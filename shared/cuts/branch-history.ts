@@ -233,12 +233,13 @@ export class BranchHistory {
 
   /**
    * Takes back some of what was dropped, as another reading of the same WAL found it: finished branches, and decisions. What is here
-   * already is left as it is. Barriers are this history's own.
+   * already is left as it is, but for what a snapshot that the other reading began at had decided over it. Barriers are this history's own.
    * @param beforeLsn what ended at or after it is here
    */
   recall({ branches, decisions }: Pick<Recalled, 'branches' | 'decisions'>, beforeLsn: Lsn): void {
     const ends = new Set(this.#finished.map(({ end }) => end?.lsn));
     for (const branch of branches) {
+      if (branch.decidedCommit) this.#decide(branch);
       if (branch.end === null || branch.end.lsn >= beforeLsn || ends.has(branch.end.lsn)) continue;
       this.#finished.push({
         ...branch,
@@ -253,6 +254,12 @@ export class BranchHistory {
   /** Of nothing that is recalled from now on the place among the barriers up to now matters. */
   forgetBarriers(): void {
     this.#barrierLog.clear();
+  }
+
+  #decide({ xid, gid }: Branch): void {
+    for (const known of [this.#open.get(xid), ...this.#finished]) {
+      if (known?.xid === xid && known.gid === gid && !known.lost) known.decidedCommit = true;
+    }
   }
 
   #barrierBefore(position: Lsn): number {

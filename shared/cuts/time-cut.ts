@@ -18,6 +18,8 @@ export interface TimeCutNode {
    * if nothing that matters was left out: it began at a snapshot's cut or where the node's WAL begins.
    */
   readonly fromUs: number | null;
+  /** Where the node's WAL begins: what happened before may be told by a snapshot alone. Null or left out: where one says it. */
+  readonly heldFromUs?: number | null;
 }
 
 export type TimeCut =
@@ -59,10 +61,11 @@ export function cutAtTime(
   // What the cut leaves out was inserted after this; so nothing that was not read can have to be left out with it.
   const reachUs = momentUs - doubtUs;
   if (reachUs < fromUs) return { kind: 'read-earlier', fromUs: reachUs };
+  const knownFromUs = nodes.reduce((latest, node) => Math.max(latest, node.heldFromUs ?? -Infinity), fromUs);
   const unsettled = cut.inDoubt.flatMap((branch) => {
     const key = matchGid(branch, matchers)?.key;
     const atUs = preparedUs(branch, nodes);
-    return branch.decision === 'commit' || key === undefined || lookedUp.has(key) || atUs >= fromUs
+    return branch.decision === 'commit' || key === undefined || lookedUp.has(key) || atUs >= knownFromUs
       ? []
       : [{ key, atUs }];
   });

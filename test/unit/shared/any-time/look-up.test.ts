@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { snapshotAt } from '../../../../shared/any-time/snapshot-at.ts';
 import type { MatcherChoice } from '../../../../shared/cuts/choose-matchers.ts';
 import { formatLsn, lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
-import { historyPath } from '../../../../shared/repository/layout.ts';
+import { historyPath, snapshotPath } from '../../../../shared/repository/layout.ts';
 import { SnapshotCatalogue } from '../../../../shared/repository/snapshot-catalogue.ts';
+import { encodeSnapshot, type Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
+import { formatTimestamp, hybridTimestamp } from '../../../../shared/timestamp/hybrid-timestamp.ts';
 import type { TransactionEvent, TransactionEventKind } from '../../../../shared/wal/transaction-event.ts';
 import { MadeCopy } from '../verification/made-copy.ts';
 import { RECORD_BYTES, SEGMENT_BYTES, systemOf, writeStream, type MadeStream } from './made-files.ts';
@@ -53,10 +55,33 @@ function streamOf(node: string, records: Readonly<{ [step: number]: Record }>): 
   };
 }
 
-async function inDoubt(copy: MadeCopy, step: number, match: readonly MatcherChoice[]): Promise<string[]> {
+async function at(
+  copy: MadeCopy,
+  step: number,
+  match: readonly MatcherChoice[],
+  lookBackUs?: number,
+): Promise<Snapshot> {
   const catalogue = new SnapshotCatalogue(copy);
   const momentUs = BEGIN_US + step * STEP_US + 5_000_000;
-  const found = await snapshotAt({ repository: copy, catalogue, match }, momentUs);
+  return await snapshotAt(
+    { repository: copy, catalogue, match, ...(lookBackUs === undefined ? {} : { lookBackUs }) },
+    momentUs,
+  );
+}
+
+/** As a collect would have declared it. */
+async function snapshotOf(copy: MadeCopy, step: number, match: readonly MatcherChoice[]): Promise<Snapshot> {
+  const found = await at(copy, step, match);
+  const nodes = found.nodes.map((node) => ({
+    ...node,
+    sampledLsn: node.walEndLsn,
+    clock: { nodeTimeUs: found.timeUs, offsetUs: 0n, uncertaintyUs: 100n },
+  }));
+  return { ...found, id: formatTimestamp(hybridTimestamp(Number(found.timeUs / 1000n))), nodes, match };
+}
+
+async function inDoubt(...asked: Parameters<typeof at>): Promise<string[]> {
+  const found = await at(...asked);
   return found.inDoubt.map(({ node, gid, decision }) => `${node} ${gid} ${decision}`);
 }
 
@@ -91,6 +116,25 @@ describe('a branch that is in doubt for long before a time', () => {
     );
     writeStream(copy.objects, streamOf('n1', { 4: ['prepare', 20, gid(1)], 5: ['prepare', 21, gid(2)] }));
     assert.deepEqual(await inDoubt(copy, before, ['citus']), [`n1 ${gid(1)} commit`, `n1 ${gid(2)} rollback`]);
+  });
+
+  it('ends as the snapshot before says, where the WAL that says so is not held', async () => {
+    const copy = new MadeCopy();
+    writeStream(copy.objects, streamOf('n0', { 2: ['prepare', 10, 'done'], 4: ['commit-prepared', 10] }));
+    writeStream(copy.objects, streamOf('n1', { 1: ['prepare', 20, 'done'] }));
+    const from = 10;
+    const base = await snapshotOf(copy, from * 4 + 1, ['same']);
+    assert.deepEqual(await inDoubt(copy, from * 4 + 9, ['same'], 100_000_000), ['n1 done commit']);
+    copy.objects.set(snapshotPath(base.id), encodeSnapshot(base));
+    assert.deepEqual(await inDoubt(copy, before, ['same']), ['n1 done commit']);
+    for (const path of copy.objects.keys()) {
+      const segment = /\/0000000100000000([0-9A-F]{8})\./.exec(path)?.[1];
+      if (segment !== undefined && Number.parseInt(segment, 16) * SEGMENT_BYTES < BEGIN + from * SEGMENT_BYTES)
+        copy.objects.delete(path);
+    }
+    for (const step of [from * 4 + 9, before]) {
+      assert.deepEqual(await inDoubt(copy, step, ['same'], 100_000_000), ['n1 done commit'], `${step}`);
+    }
   });
 
   it('is known where reading begins in the segment in which a timeline ended', async () => {
