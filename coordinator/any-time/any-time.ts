@@ -25,7 +25,7 @@ export class AnyTime {
     this.#options = options;
   }
 
-  /** @throws TidemarkError TM-SNAP-004 if it cannot be told, TM-SNAP-002 if no snapshot can be taken */
+  /** @throws TidemarkError TM-SNAP-004 if it cannot be told */
   async at(timeUs: bigint): Promise<Snapshot> {
     const { clock, takeSnapshot } = this.#options;
     try {
@@ -34,7 +34,12 @@ export class AnyTime {
       const isTooEarlyToTell = error instanceof TidemarkError && error.code === 'TM-SNAP-004' && error.retryable;
       const take = takeSnapshot();
       if (!isTooEarlyToTell || take === null || Number(timeUs) > clock.nowMs() * 1000) throw error;
-      await take();
+      try {
+        await take();
+      } catch {
+        // Whoever asks after a loss wants to know the latest time that can be told.
+        throw error;
+      }
       return await snapshotAt(this.#options, Number(timeUs));
     }
   }
