@@ -18,12 +18,15 @@ import { adminHandlers } from './admin/admin-service.ts';
 import { AnyTime } from './any-time/any-time.ts';
 import { LeaderRoute } from './admin/leader-route.ts';
 import { StatusCollector } from './admin/status-collector.ts';
+import { AbandonedPacks } from './backups/abandoned-packs.ts';
 import { BackupService } from './backups/backup-service.ts';
+import { UnfinishedBackups } from './backups/unfinished-backups.ts';
 import type { CoordinatorConfig } from './config/coordinator-config.ts';
 import { ClockWatch } from './clocks/clock-watch.ts';
 import { CoordinationWatch } from './coordination/coordination-watch.ts';
 import { openCoordination } from './coordination/open-coordination.ts';
 import { AcknowledgementTracker } from './copies/acknowledgement-tracker.ts';
+import { livingBackupPeers } from './copies/backup-peers.ts';
 import { CopyReader } from './copies/copy-reader.ts';
 import { Follower } from './copies/follower.ts';
 import { HoleFiller } from './copies/hole-filler.ts';
@@ -104,6 +107,7 @@ export async function composeCoordinator(
   });
   closers.push(() => store.close());
   const repository = new ObservedRepository(posix);
+  const unfinished = new UnfinishedBackups({ repository, logger });
   const copy = new CopyReader({ repository: posix, store });
 
   // Who else is there.
@@ -190,12 +194,32 @@ export async function composeCoordinator(
   const follower = new Follower({ coordinatorId, dataCenter, coordination, peers, store, terms, clock, logger });
   const holeFiller = new HoleFiller({ dataCenter, peers, store, clock, logger });
   const { repositoryId } = posix.manifest;
-  const mesh = new ObjectMesh({ coordinatorId, dataCenter, repositoryId, peers, repository, tracker, clock, logger });
+  const mesh = new ObjectMesh({
+    coordinatorId,
+    dataCenter,
+    repositoryId,
+    peers,
+    repository,
+    unfinished,
+    tracker,
+    clock,
+    logger,
+  });
+  const abandonedPacks = new AbandonedPacks({
+    dataCenter,
+    copiesRequired: config.copies.required,
+    repository,
+    unfinished,
+    peers: () => livingBackupPeers(coordination, peers),
+    clock,
+    logger,
+  });
   const holdsWal = (stream: WalStreamKey, range: LsnRange) =>
     missingFrom([range], store.position(stream)?.runs ?? []).length === 0;
   const backups = new BackupService({
     coordinatorId,
     repository,
+    unfinished,
     membership,
     copies: tracker,
     walProblem: (node) => ingest.status().find((one) => one.node === node && one.state === 'broken')?.problem ?? null,
@@ -288,6 +312,7 @@ export async function composeCoordinator(
       repositoryId,
       store,
       repository,
+      unfinished,
       tracker,
       terms,
       heardAcknowledged: (stream) => follower.acknowledged(stream),
@@ -331,6 +356,7 @@ export async function composeCoordinator(
     mesh,
     follower,
     holeFiller,
+    abandonedPacks,
     status,
     election,
   );

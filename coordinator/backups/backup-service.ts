@@ -23,6 +23,7 @@ import type { Leadership } from '../coordination/coordination.ts';
 import { type BaseBackupPart, baseBackupPart } from './base-backup-stream.ts';
 import { EventQueue } from './event-queue.ts';
 import { type BackupCopies, takeNodeBackup } from './node-backup.ts';
+import type { UnfinishedBackups } from './unfinished-backups.ts';
 
 /** As much of Membership as backups need. */
 export interface BackupMembership {
@@ -40,6 +41,7 @@ export interface BackupMetrics {
 export interface BackupServiceOptions {
   readonly coordinatorId: string;
   readonly repository: Repository;
+  readonly unfinished: UnfinishedBackups;
   readonly membership: BackupMembership;
   readonly copies: BackupCopies;
   /** Why WAL of the node does not flow and will not by itself; null if nothing is known to stand in its way. */

@@ -8,13 +8,14 @@ import {
   type BackupManifest,
 } from '../../shared/repository/backup-manifest.ts';
 import { type FrameCompressor, writeBackupManifest } from '../../shared/repository/backup-manifest-file.ts';
-import { backupManifestPath, backupPackPath } from '../../shared/repository/layout.ts';
+import { backupPackPath, backupPrefix } from '../../shared/repository/layout.ts';
 import type { Repository } from '../../shared/repository/repository.ts';
 import type { Lsn } from '../../shared/postgres/lsn.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import type { LsnRange } from '../../shared/wal/lsn-range.ts';
 import type { BaseBackupFinished, BaseBackupFrame, BaseBackupPart, BaseBackupStarted } from './base-backup-stream.ts';
 import { writePacks } from './pack-writer.ts';
+import type { UnfinishedBackups } from './unfinished-backups.ts';
 
 /** What the copies in other data centres have to say; AcknowledgementTracker is one. */
 export interface BackupCopies {
@@ -31,6 +32,7 @@ export interface NodeBackupOptions {
   /** What the agent sends. */
   readonly parts: AsyncIterable<BaseBackupPart>;
   readonly repository: Repository;
+  readonly unfinished: Pick<UnfinishedBackups, 'begin' | 'removeFailed'>;
   readonly copies: BackupCopies;
   /** Whether all WAL of a range is held. */
   readonly holdsWal: (stream: WalStreamKey, range: LsnRange) => boolean;
@@ -49,30 +51,29 @@ export interface NodeBackupResult {
 /**
  * Takes in one node's base backup: packs, then the WAL that makes it consistent, then the manifest, and waits until the required copies
  * hold all of it. The manifest is written only when everything else of the backup is durable there, so a backup that has one
- * can be restored. What a failed one has written is deleted.
+ * can be restored. What a failed one has written here is removed.
  * @throws TidemarkError TM-BACKUP-001, or the reason of the signal
  */
 export async function takeNodeBackup(options: NodeBackupOptions): Promise<NodeBackupResult> {
-  const packPaths: string[] = [];
+  const { node, systemIdentifier, id, unfinished } = options;
+  const prefix = backupPrefix(node, systemIdentifier, id);
+  const ended = unfinished.begin(prefix);
   try {
-    return await take(options, packPaths);
+    return await take(options);
   } catch (error) {
-    await deletePacks(options, packPaths).catch(() => {});
+    // Not when there is a manifest, whatever went wrong after it was written: then the backup is whole.
+    await unfinished.removeFailed(prefix).catch(() => {});
     throw error;
+  } finally {
+    ended();
   }
 }
 
-/** Not when there is a manifest, whatever went wrong after it was written: then the backup is whole. */
-async function deletePacks(options: NodeBackupOptions, packPaths: readonly string[]): Promise<void> {
-  const { node, systemIdentifier, id, repository } = options;
-  if ((await repository.stat(backupManifestPath(node, systemIdentifier, id))) !== null) return;
-  for (const path of packPaths) await repository.delete(path);
-}
-
-async function take(options: NodeBackupOptions, packPaths: string[]): Promise<NodeBackupResult> {
+async function take(options: NodeBackupOptions): Promise<NodeBackupResult> {
   const { id, node, systemIdentifier, repository, copies, signal, clock } = options;
   const startedAtUs = Math.round(clock.nowMs() * 1000);
   const files: BackupFile[] = [];
+  const packPaths: string[] = [];
   let started: BaseBackupStarted | null = null;
   let finished: BaseBackupFinished | null = null;
 

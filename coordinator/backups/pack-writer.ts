@@ -12,7 +12,7 @@ export interface WrittenPacks {
 interface PackWriterOptions {
   readonly repository: Repository;
   readonly pathOf: (pack: number) => string;
-  /** Called before a pack is begun, so that a failed backup's packs can be removed. */
+  /** Called before a pack is begun. */
   readonly onPack: (path: string) => void;
   readonly packBytesMax?: number;
 }

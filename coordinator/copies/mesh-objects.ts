@@ -1,4 +1,4 @@
-import { NODES_PREFIX, SNAPSHOTS_PREFIX } from '../../shared/repository/layout.ts';
+import { manifestBelow, NODES_PREFIX, SNAPSHOTS_PREFIX } from '../../shared/repository/layout.ts';
 
 /**
  * The objects that every coordinator fetches from every other: snapshots, base backups, timeline histories, declared gaps. Finished WAL segments are
@@ -11,7 +11,7 @@ const PATTERNS = [
   /^nodes\/[^/]+\/[^/]+\/gaps\/[^/]+\.json$/,
 ] as const;
 
-const BACKUP_MANIFEST = /^(nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/)manifest\.json\.zst$/;
+const BACKUP_OBJECT = /^(nodes\/[^/]+\/[^/]+\/backups\/[^/]+\/)[^/]+$/;
 
 /** Every mesh object lies below one of them. Snapshots come last, after the backups that they stand on. */
 export const MESH_PREFIXES = [NODES_PREFIX, SNAPSHOTS_PREFIX] as const;
@@ -20,7 +20,12 @@ export function isMeshObject(path: string): boolean {
   return PATTERNS.some((pattern) => pattern.test(path));
 }
 
-/** For a base backup's manifest, the prefix of its packs; null for anything else. */
-export function packsOf(path: string): string | null {
-  return BACKUP_MANIFEST.exec(path)?.[1] ?? null;
+/** The prefix of the base backup that an object belongs to; null if it belongs to none. */
+export function backupOf(path: string): string | null {
+  return BACKUP_OBJECT.exec(path)?.[1] ?? null;
+}
+
+export function isBackupManifest(path: string): boolean {
+  const prefix = backupOf(path);
+  return prefix !== null && path === manifestBelow(prefix);
 }

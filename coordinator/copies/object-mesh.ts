@@ -4,9 +4,11 @@ import type { Service } from '../../shared/lifecycle/service.ts';
 import type { Logger } from '../../shared/observability/logger.ts';
 import { RemoteRepository } from '../../shared/repository/remote-repository.ts';
 import type { ObjectEntry } from '../../shared/repository/repository.ts';
+import type { UnfinishedBackups } from '../backups/unfinished-backups.ts';
 import type { CoordinatorInfo } from '../coordination/coordination.ts';
 import type { AcknowledgementTracker } from './acknowledgement-tracker.ts';
-import { MESH_PREFIXES, isMeshObject, packsOf } from './mesh-objects.ts';
+import { MESH_PREFIXES, isBackupManifest, isMeshObject } from './mesh-objects.ts';
+import { ObjectFetcher } from './object-fetcher.ts';
 import type { ObservedRepository } from './observed-repository.ts';
 import { followObjects, type FollowObjectsCall } from './peer-client.ts';
 import type { Peers } from './peers.ts';
@@ -21,23 +23,24 @@ export interface ObjectMeshOptions {
   readonly repositoryId: string;
   readonly peers: Peers;
   readonly repository: ObservedRepository;
+  readonly unfinished: UnfinishedBackups;
   readonly tracker: AcknowledgementTracker;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /**
- * Fetches what other coordinators have and this one has not: snapshots, base backups, timeline histories, declared gaps. A base backup's
- * manifest is stored only when every pack that its source holds is stored here, so a manifest always stands for a whole backup. The
- * own objects are made known to the tracker too.
+ * Fetches what other coordinators have and this one has not: snapshots, base backups, timeline histories, declared gaps. The own objects
+ * are made known to the tracker too.
  */
 export class ObjectMesh implements Service {
   readonly name = 'object-mesh';
   readonly #options: ObjectMeshOptions;
-  readonly #fetching = new Map<string, Promise<void>>();
+  readonly #fetcher: ObjectFetcher;
 
   constructor(options: ObjectMeshOptions) {
     this.#options = options;
+    this.#fetcher = new ObjectFetcher(options);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -99,32 +102,24 @@ export class ObjectMesh implements Service {
   ): Promise<void> {
     const { repository, tracker } = this.#options;
     const running = new Set<Promise<void>>();
-    const store = async (object: ObjectEntry): Promise<boolean> => {
-      const isStored = await this.#fetch(object, source);
-      if (isStored) {
-        tracker.objectStored(object.path, peer);
-        await following.sendStored(object.path);
-      }
-      return isStored;
+    const onStored = async (path: string): Promise<void> => {
+      tracker.objectStored(path, peer);
+      await following.sendStored(path);
+    };
+    const store = async (object: ObjectEntry): Promise<void> => {
+      if (await this.#fetcher.fetch(object, source)) await onStored(object.path);
     };
     try {
       for await (const object of following.objects) {
         if (!isMeshObject(object.path)) {
           throw new TidemarkError('TM-REPO-006', `${peer.coordinatorId} offers ${object.path}`);
         }
-        const packs = packsOf(object.path);
-        if (packs !== null && (await repository.stat(object.path)) === null) {
+        if (isBackupManifest(object.path) && (await repository.stat(object.path)) === null) {
           await Promise.all(running);
-          let isWhole = true;
-          for await (const pack of source.list(packs)) {
-            if (pack.path !== object.path) isWhole = (await store(pack)) && isWhole;
-          }
-          if (!isWhole) continue;
+          await this.#fetcher.fetchBackup(object, source, onStored);
+          continue;
         }
-        const storing = store(object).then(
-          () => {},
-          (error: unknown) => call.abort(error),
-        );
+        const storing = store(object).catch((error: unknown) => call.abort(error));
         const done = storing.finally(() => running.delete(done));
         running.add(done);
         if (running.size >= FETCHES_MAX) await Promise.race(running);
@@ -133,42 +128,5 @@ export class ObjectMesh implements Service {
       call.abort(new TidemarkError('TM-RPC-001', 'the call is over'));
       await Promise.allSettled(running);
     }
-  }
-
-  /** Whether the object is stored here, by this or another peer's doing; false if it exists with another size. */
-  async #fetch(object: ObjectEntry, source: RemoteRepository): Promise<boolean> {
-    const { repository, logger } = this.#options;
-    await this.#fetching.get(object.path)?.catch(() => {});
-    const own = await repository.stat(object.path);
-    if (own !== null) {
-      if (own.sizeBytes === object.sizeBytes) return true;
-      logger.error({ path: object.path, source: source.name }, 'an object exists with another size than at a peer');
-      return false;
-    }
-    const fetching = (async () => {
-      await repository.create(object.path, exactly(object, source.read(object.path)));
-    })();
-    this.#fetching.set(object.path, fetching);
-    try {
-      await fetching;
-    } finally {
-      this.#fetching.delete(object.path);
-    }
-    return true;
-  }
-}
-
-/** Fails before the end where an object has another length than was said, so that it is not stored. */
-async function* exactly(object: ObjectEntry, content: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
-  let bytes = 0;
-  for await (const chunk of content) {
-    bytes += chunk.length;
-    yield chunk;
-  }
-  if (bytes !== object.sizeBytes) {
-    throw new TidemarkError(
-      'TM-REPO-003',
-      `${object.path} has ${bytes} bytes, not the ${object.sizeBytes} that were said`,
-    );
   }
 }

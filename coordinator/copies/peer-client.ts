@@ -26,6 +26,8 @@ export interface PeerState {
   readonly repositoryId: string;
   readonly highestTerm: bigint;
   readonly positions: readonly PeerPosition[];
+  /** The prefixes of the base backups that it is taking. */
+  readonly backupsTaken: readonly string[];
 }
 
 export interface Fence {
@@ -49,6 +51,7 @@ export async function getPeerState(
     dataCenter: state.dataCenter,
     repositoryId: state.repositoryId,
     highestTerm: BigInt(state.highestTerm),
+    backupsTaken: state.backupsTaken,
     positions: state.positions.map((position) => ({
       stream: walStreamFromMessage(position.stream),
       runs: position.runs.map(({ startLsn, endLsn }) => ({

@@ -11,15 +11,17 @@ import type { FollowWalResponse } from '../../shared/rpc/generated/tidemark/v1/F
 import type { PeerHandlers } from '../../shared/rpc/generated/tidemark/v1/Peer.ts';
 import { duplexHandler, unaryHandler, type Duplex } from '../../shared/rpc/handlers.ts';
 import type { Clock } from '../../shared/lifecycle/clock.ts';
+import type { ObjectEntry } from '../../shared/repository/repository.ts';
 import type { WalStreamKey } from '../../shared/wal/change-set.ts';
 import { rejectOnAbort } from '../../shared/lifecycle/reject-on-abort.ts';
 import { Wakeup } from '../journal/wakeup.ts';
 import { streamId } from '../journal/wal-positions.ts';
 import type { WalStore } from '../journal/wal-store.ts';
 import type { TermStore } from '../../shared/term/term-store.ts';
+import type { UnfinishedBackups } from '../backups/unfinished-backups.ts';
 import type { AcknowledgementTracker } from './acknowledgement-tracker.ts';
 import { LatestPosition } from './latest-position.ts';
-import { MESH_PREFIXES, isMeshObject } from './mesh-objects.ts';
+import { MESH_PREFIXES, backupOf, isMeshObject } from './mesh-objects.ts';
 import type { ObservedRepository } from './observed-repository.ts';
 
 /** What is acknowledged is told to a follower for its own information: more often would cost both as much as the WAL. */
@@ -31,6 +33,7 @@ export interface PeerServiceOptions {
   readonly repositoryId: string;
   readonly store: WalStore;
   readonly repository: ObservedRepository;
+  readonly unfinished: UnfinishedBackups;
   readonly tracker: AcknowledgementTracker;
   readonly terms: TermStore;
   /** What this coordinator, as a follower, was told to be acknowledged (`Follower.acknowledged`). */
@@ -58,6 +61,7 @@ export function peerService(options: PeerServiceOptions): PeerHandlers {
         repositoryId: options.repositoryId,
         highestTerm: options.terms.highest.toString(),
         storageProblems: [...options.storageProblems()],
+        backupsTaken: [...options.unfinished.taken],
         positions: options.store.positions().map((position) => ({
           stream: walStreamToMessage(position.stream),
           firstLsn: position.firstLsn.toString(),
@@ -166,7 +170,7 @@ async function admittedTerm(
 
 /** @param repositories of each coordinator that followed, the id of its repository */
 async function serveObjects(
-  { repository, tracker, stopping }: PeerServiceOptions,
+  { repository, unfinished, tracker, stopping }: PeerServiceOptions,
   repositories: Map<string, string>,
   duplex: Duplex<FollowObjectsRequest__Output, FollowObjectsResponse>,
 ): Promise<void> {
@@ -179,6 +183,11 @@ async function serveObjects(
   // Every object is offered below, so what it has is said again.
   if (known !== undefined && known !== repositoryId) tracker.objectsLost(coordinatorId);
   repositories.set(coordinatorId, repositoryId);
+  const send = async (object: ObjectEntry, signal: AbortSignal): Promise<void> => {
+    // What nobody finishes is not spread: a copy that has removed it would get it again.
+    const backup = backupOf(object.path);
+    if (backup === null || (await unfinished.areWanted(backup))) await rejectOnAbort(duplex.send({ object }), signal);
+  };
   const created: string[] = [];
   const grown = new Wakeup();
   const endListening = repository.onCreated((path) => {
@@ -191,13 +200,13 @@ async function serveObjects(
       async (signal) => {
         for (const prefix of MESH_PREFIXES) {
           for await (const object of repository.list(prefix)) {
-            if (isMeshObject(object.path)) await rejectOnAbort(duplex.send({ object }), signal);
+            if (isMeshObject(object.path)) await send(object, signal);
           }
         }
         while (!signal.aborted) {
           for (let path = created.shift(); path !== undefined; path = created.shift()) {
             const object = await repository.stat(path);
-            if (object !== null) await rejectOnAbort(duplex.send({ object }), signal);
+            if (object !== null) await send(object, signal);
           }
           await grown.wait(signal);
         }

@@ -96,7 +96,12 @@ export function backupPrefix(node: string, systemIdentifier: string, backupId: s
 }
 
 export function backupManifestPath(node: string, systemIdentifier: string, backupId: string): string {
-  return `${backupPrefix(node, systemIdentifier, backupId)}manifest.json.zst`;
+  return manifestBelow(backupPrefix(node, systemIdentifier, backupId));
+}
+
+/** The manifest of the backup whose objects lie below `prefix`. */
+export function manifestBelow(prefix: string): string {
+  return `${prefix}manifest.json.zst`;
 }
 
 /** Pack `number` of a backup, counted from 0. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { CoordinatorInfo, LeaderInfo, Leadership } from '../../coordinator/coordination/coordination.ts';
+import { UnfinishedBackups } from '../../coordinator/backups/unfinished-backups.ts';
 import { AcknowledgementTracker } from '../../coordinator/copies/acknowledgement-tracker.ts';
 import { CopyReader } from '../../coordinator/copies/copy-reader.ts';
 import { Follower } from '../../coordinator/copies/follower.ts';
@@ -122,6 +123,7 @@ export class MadeCoordinator {
     });
     if (notes.length > 0) throw new Error(notes.join('\n'));
     const repository = new ObservedRepository(posix);
+    const unfinished = new UnfinishedBackups({ repository, logger: silentLogger() });
     const tracker = new AcknowledgementTracker({
       coordinatorId: id,
       dataCenter,
@@ -129,7 +131,17 @@ export class MadeCoordinator {
     });
     const peers = new Peers({ coordination, coordinatorId: id, channel: {} });
     const { repositoryId } = posix.manifest;
-    const shared = { coordinatorId: id, dataCenter, repositoryId, peers, store, repository, tracker, terms };
+    const shared = {
+      coordinatorId: id,
+      dataCenter,
+      repositoryId,
+      peers,
+      store,
+      repository,
+      unfinished,
+      tracker,
+      terms,
+    };
     const parts = { clock: systemClock, logger: silentLogger(), random: Math.random };
     const follower = new Follower({ ...shared, ...parts, coordination });
     const services = [

@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { BackupService } from '../../coordinator/backups/backup-service.ts';
+import { UnfinishedBackups } from '../../coordinator/backups/unfinished-backups.ts';
 import type { Leadership } from '../../coordinator/coordination/coordination.ts';
 import type { BackupSummary } from '../../shared/admin/backup.ts';
 import type { ZstdPool } from '../../shared/compression/zstd-pool.ts';
@@ -12,6 +13,7 @@ import type { Instance } from '../../shared/postgres/instance.ts';
 import { advanceLsn, minLsn, NO_LSN, parseLsn, type Lsn } from '../../shared/postgres/lsn.ts';
 import { segmentName, segmentStart } from '../../shared/postgres/wal-segment.ts';
 import { journalSegmentPath, walSegmentPath } from '../../shared/repository/layout.ts';
+import { silentLogger } from '../../shared/observability/logger.ts';
 import { PosixRepository } from '../../shared/repository/posix-repository.ts';
 import { openChannel } from '../../shared/rpc/channel.ts';
 import { callUnary } from '../../shared/rpc/streams.ts';
@@ -70,6 +72,7 @@ export class NodeCopy {
     const service = new BackupService({
       coordinatorId: 'east',
       repository: this.repository,
+      unfinished: new UnfinishedBackups({ repository: this.repository, logger: silentLogger() }),
       membership: {
         nodes: () => [this.stream],
         missing: () => [],

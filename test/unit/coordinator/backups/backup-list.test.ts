@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { BackupService } from '../../../../coordinator/backups/backup-service.ts';
+import { UnfinishedBackups } from '../../../../coordinator/backups/unfinished-backups.ts';
 import { loadZstd } from '../../../../shared/compression/zstd.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
+import { silentLogger } from '../../../../shared/observability/logger.ts';
 import { PosixRepository } from '../../../../shared/repository/posix-repository.ts';
 import { TemporaryDirectory } from '../../../support/temporary-directory.ts';
 import { BACKUP_ID, makeCopy } from '../../shared/verification/made-copy.ts';
@@ -23,6 +25,7 @@ describe('the list of base backups', () => {
       const service = new BackupService({
         coordinatorId: 'east',
         repository,
+        unfinished: new UnfinishedBackups({ repository, logger: silentLogger() }),
         membership: { nodes: () => [], missing: () => [], primary: () => null },
         copies: { waitForObject: async () => [], objectCopies: () => ['west'], waitForAcknowledged: async () => {} },
         walProblem: () => null,

@@ -1,62 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { BaseBackupPart } from '../../../../coordinator/backups/base-backup-stream.ts';
 import { type NodeBackupOptions, takeNodeBackup } from '../../../../coordinator/backups/node-backup.ts';
+import { UnfinishedBackups } from '../../../../coordinator/backups/unfinished-backups.ts';
 import { loadZstd, type Zstd } from '../../../../shared/compression/zstd.ts';
 import { systemClock } from '../../../../shared/lifecycle/clock.ts';
-import type { Instance } from '../../../../shared/postgres/instance.ts';
+import { silentLogger } from '../../../../shared/observability/logger.ts';
 import { lsn, type Lsn, parseLsn } from '../../../../shared/postgres/lsn.ts';
 import type { LsnRange } from '../../../../shared/wal/lsn-range.ts';
 import { readBackupManifest } from '../../../../shared/repository/backup-manifest-file.ts';
-import type { CreateResult, ObjectEntry, Repository } from '../../../../shared/repository/repository.ts';
-
-class MemoryRepository implements Repository {
-  readonly name = 'memory';
-  readonly objects = new Map<string, Buffer>();
-  onCreate: (path: string) => void = () => {};
-
-  async *list(prefix: string): AsyncIterable<ObjectEntry> {
-    for (const [path, bytes] of this.objects) if (path.startsWith(prefix)) yield { path, sizeBytes: bytes.length };
-  }
-  async directories(): Promise<readonly string[]> {
-    return [];
-  }
-  async stat(path: string): Promise<ObjectEntry | null> {
-    const bytes = this.objects.get(path);
-    return bytes === undefined ? null : { path, sizeBytes: bytes.length };
-  }
-  async *read(path: string): AsyncIterable<Buffer> {
-    yield this.objects.get(path)!;
-  }
-  async create(path: string, content: AsyncIterable<Uint8Array> | Uint8Array): Promise<CreateResult> {
-    const chunks: Uint8Array[] = [];
-    if (content instanceof Uint8Array) chunks.push(content);
-    else for await (const chunk of content) chunks.push(chunk);
-    this.onCreate(path);
-    this.objects.set(path, Buffer.concat(chunks));
-    return 'created';
-  }
-  async delete(path: string): Promise<void> {
-    this.objects.delete(path);
-  }
-}
-
-const instance = {
-  node: 'a',
-  systemIdentifier: '77',
-  serverVersionNum: 150018,
-  walSegmentBytes: 16 * 1024 * 1024,
-  dataChecksums: true,
-} as Instance;
-
-const LABEL = `START WAL LOCATION: 0/2000028 (file 000000010000000000000002)
-CHECKPOINT LOCATION: 0/2000060
-BACKUP METHOD: streamed
-BACKUP FROM: primary
-START TIME: 2026-11-22 12:00:00 UTC
-LABEL: tidemark
-START TIMELINE: 1
-`;
+import type { Repository } from '../../../../shared/repository/repository.ts';
+import { baseBackupFiles, wholeBaseBackup } from '../../../support/made-base-backup.ts';
+import { MemoryRepository } from '../../../support/memory-repository.ts';
 
 describe('a node backup', () => {
   let zstd: Zstd;
@@ -64,41 +18,14 @@ describe('a node backup', () => {
     zstd = await loadZstd();
   });
 
-  async function* parts(count: number): AsyncGenerator<BaseBackupPart> {
-    yield { kind: 'started', instance, startLsn: parseLsn('0/2000028'), timeline: 1, bytesTotal: 10 };
-    for (let sequence = 0; sequence < count; sequence++) {
-      const content = Buffer.alloc(100, sequence);
-      const contentSha256 = createHash('sha256').update(content).digest();
-      yield { kind: 'frame', sequence, frame: zstd.compress(content, 1), contentBytes: 100, contentSha256 };
-      yield {
-        kind: 'file',
-        file: { path: `f${sequence}`, sizeBytes: 100, mode: 0o600, modifiedAtUs: 1, extents: [[sequence, 0, 100]] },
-      };
-    }
-  }
-
-  async function* whole(count: number): AsyncGenerator<BaseBackupPart> {
-    yield* parts(count);
-    yield {
-      kind: 'finished',
-      stopLsn: parseLsn('0/2000138'),
-      backupLabel: Buffer.from(LABEL),
-      tablespaceMap: Buffer.alloc(0),
-      directories: ['base'],
-      tablespaces: [],
-      pagesVerified: 1,
-      filesVanished: 0,
-      settings: { max_connections: '100' },
-    };
-  }
-
   function options(repository: Repository, changes: Partial<NodeBackupOptions> = {}): NodeBackupOptions {
     return {
       id: 'b1',
       node: 'a',
       systemIdentifier: '77',
-      parts: whole(5),
+      parts: wholeBaseBackup(zstd, 5),
       repository,
+      unfinished: new UnfinishedBackups({ repository, logger: silentLogger() }),
       copies: {
         waitForObject: async () => ['east', 'west'],
         objectCopies: () => [],
@@ -157,12 +84,12 @@ describe('a node backup', () => {
   });
 
   const failures: [string, Partial<NodeBackupOptions> | (() => Partial<NodeBackupOptions>)][] = [
-    ['the agent ends early', () => ({ parts: parts(5) })],
+    ['the agent ends early', () => ({ parts: baseBackupFiles(zstd, 5) })],
     [
       'the agent fails',
       () => ({
         parts: (async function* () {
-          yield* parts(5);
+          yield* baseBackupFiles(zstd, 5);
           throw new Error('lost');
         })(),
       }),
@@ -205,8 +132,8 @@ describe('a node backup', () => {
 
   it('refuses a frame that is not what it says', async () => {
     const repository = new MemoryRepository();
-    const broken = async function* (): AsyncGenerator<BaseBackupPart> {
-      for await (const part of whole(2)) {
+    const broken = async function* () {
+      for await (const part of wholeBaseBackup(zstd, 2)) {
         yield part.kind === 'frame' && part.sequence === 1 ? { ...part, frame: part.frame.subarray(0, 10) } : part;
       }
     };

@@ -10,6 +10,7 @@ export interface PeerState {
   'highestTerm'?: (number | string | Long);
   'positions'?: (_tidemark_v1_WalPosition)[];
   'storageProblems'?: (string)[];
+  'backupsTaken'?: (string)[];
 }
 
 export interface PeerState__Output {
@@ -19,4 +20,5 @@ export interface PeerState__Output {
   'highestTerm': (string);
   'positions': (_tidemark_v1_WalPosition__Output)[];
   'storageProblems': (string)[];
+  'backupsTaken': (string)[];
 }
