@@ -168,7 +168,7 @@ export class HeldWal {
     }
     const { startLsn, lastRecordLsn, events, clocks, openBranches } = decodeSegmentEvents(bytes, path);
     const endLsn = segmentEnd(startLsn, this.segmentBytes);
-    return { startLsn, endLsn, lastRecordLsn, events, clocks, openBranches, untilLsn: this.#endOf(stream) };
+    return inHistory({ startLsn, endLsn, lastRecordLsn, events, clocks, openBranches, untilLsn: this.#endOf(stream) });
   }
 
   async *#readEntries(stream: WalStreamKey, path: string): AsyncGenerator<WalPiece, void> {
@@ -178,7 +178,7 @@ export class HeldWal {
       for (const { entry } of decoder.push(chunk)) {
         const { startLsn, endLsn, lastRecordLsn, events } = entry;
         const clocks = decodeClocks(entry.clocks);
-        yield { startLsn, endLsn, lastRecordLsn, events, clocks, untilLsn, openBranches: null };
+        yield inHistory({ startLsn, endLsn, lastRecordLsn, events, clocks, untilLsn, openBranches: null });
       }
     }
   }
@@ -186,6 +186,13 @@ export class HeldWal {
   #endOf(stream: WalStreamKey): Lsn | null {
     return this.history.ancestors.find(({ timeline }) => timeline === stream.timeline)?.switchLsn ?? null;
   }
+}
+
+/** Ends where the node left the piece's timeline: what lies behind is read of the next one, and a reading there says nothing of that. */
+function inHistory(piece: WalPiece): WalPiece {
+  const { untilLsn, endLsn, clocks } = piece;
+  if (untilLsn === null || endLsn <= untilLsn) return piece;
+  return { ...piece, endLsn: untilLsn, clocks: clocks.filter(({ atLsn }) => atLsn <= untilLsn) };
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { MatcherChoice } from '../cuts/choose-matchers.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
+import type { Lsn } from '../postgres/lsn.ts';
 import { parseTimelineHistory, type TimelineHistory } from '../postgres/timeline-history.ts';
 import { historyPath, JOURNAL_PREFIX, NODES_PREFIX } from '../repository/layout.ts';
 import { readObject } from '../repository/read-object.ts';
@@ -29,7 +30,10 @@ export interface NodeAtTime {
 
 /** The snapshots around a moment, as far as they say something about it. */
 export interface Surroundings {
-  /** The newest complete snapshot that lies wholly before the moment; null if none is found near it. */
+  /**
+   * The newest complete snapshot that lies wholly before the moment, of which no failover took anything back; null if none is found near
+   * it.
+   */
   readonly base: Snapshot | null;
   readonly nodes: readonly NodeAtTime[];
   /** How the nearest of them told which branches belong together; null if none says so. */
@@ -48,11 +52,13 @@ export async function findSurroundings(
   const soon = formatTimestamp(hybridTimestamp(Math.ceil(momentUs / 1000) + TIMESTAMP_AHEAD_MS));
   const start = ids.findIndex((id) => id <= soon);
   const near: Snapshot[] = [];
+  const histories = new Histories(repository);
   let base: Snapshot | null = null;
   for (const id of start === -1 ? [] : ids.slice(start, start + MANIFESTS_MAX)) {
     const snapshot = await catalogue.get(id);
     near.unshift(snapshot);
-    if (snapshot.complete && snapshot.nodes.every((node) => latestReadUs(node) <= momentUs)) {
+    const isBefore = snapshot.complete && snapshot.nodes.every((node) => latestReadUs(node) <= momentUs);
+    if (isBefore && (await histories.holdAll(snapshot))) {
       base = snapshot;
       break;
     }
@@ -77,7 +83,7 @@ export async function findSurroundings(
     base,
     nodes: nodes.size > 0 ? [...nodes.values()] : await listNodes(repository),
     match: (base ?? later)?.match ?? null,
-    readings: readingsOf(near),
+    readings: await readingsOf(near, histories),
   };
 }
 
@@ -95,11 +101,15 @@ function isAfter(snapshot: Snapshot, momentUs: number): boolean {
   );
 }
 
-function readingsOf(snapshots: readonly Snapshot[]): ReadonlyMap<string, readonly ClockReading[]> {
+async function readingsOf(
+  snapshots: readonly Snapshot[],
+  histories: Histories,
+): Promise<ReadonlyMap<string, readonly ClockReading[]>> {
   const readings = new Map<string, ClockReading[]>();
   for (const { nodes, coordinatorId, term } of snapshots) {
-    for (const { node, clock, sampledLsn } of nodes) {
-      if (clock === undefined) continue;
+    for (const position of nodes) {
+      const { node, clock, sampledLsn } = position;
+      if (clock === undefined || !(await histories.hold(position, sampledLsn))) continue;
       const known = readings.get(node) ?? [];
       known.push({ ...clock, atLsn: sampledLsn, coordinatorId, term });
       readings.set(node, known);
@@ -136,6 +146,43 @@ async function listNodes(repository: ReadableRepository): Promise<NodeAtTime[]> 
     }
   }
   return [...nodes.values()];
+}
+
+/** The nodes' newest histories: what a snapshot says of positions that are not in them is of WAL that a failover took back. */
+class Histories {
+  readonly #repository: ReadableRepository;
+  readonly #known = new Map<string, Promise<TimelineHistory | null>>();
+
+  constructor(repository: ReadableRepository) {
+    this.#repository = repository;
+  }
+
+  /** Whether they hold a snapshot's whole cut. */
+  async holdAll({ nodes }: Snapshot): Promise<boolean> {
+    const held = await Promise.all(nodes.map((node) => this.hold(node, node.walEndLsn)));
+    return held.every(Boolean);
+  }
+
+  /** Whether the node's holds what lies before a position of the timeline that it was on. */
+  async hold(node: SnapshotNode, position: Lsn): Promise<boolean> {
+    const history = await this.#newest({ ...node, segmentBytes: node.walSegmentBytes });
+    if (history === null) return false;
+    const left = history.ancestors.find(({ timeline }) => timeline === node.timeline);
+    return left === undefined ? history.timeline === node.timeline : position <= left.switchLsn;
+  }
+
+  #newest(node: NodeAtTime): Promise<TimelineHistory | null> {
+    const id = `${node.node}/${node.systemIdentifier}/${node.timeline}`;
+    let known = this.#known.get(id);
+    if (known === undefined) {
+      known = newestHistory(this.#repository, node).catch((error: unknown) => {
+        if (error instanceof TidemarkError && error.code === 'TM-WAL-003') return null;
+        throw error;
+      });
+      this.#known.set(id, known);
+    }
+    return known;
+  }
 }
 
 /** The history of the newest timeline that descends from the one on which a node is known to have been. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { snapshotAt } from '../../../../shared/any-time/snapshot-at.ts';
 import type { MatcherChoice } from '../../../../shared/cuts/choose-matchers.ts';
 import { formatLsn, lsn, type Lsn } from '../../../../shared/postgres/lsn.ts';
+import { segmentStart } from '../../../../shared/postgres/wal-segment.ts';
 import { historyPath, snapshotPath } from '../../../../shared/repository/layout.ts';
 import { SnapshotCatalogue } from '../../../../shared/repository/snapshot-catalogue.ts';
 import { encodeSnapshot, type Snapshot } from '../../../../shared/repository/snapshot-manifest.ts';
@@ -163,6 +164,50 @@ describe('a branch that is in doubt for long before a time', () => {
     copy.objects.set(historyPath('n0', systemOf('n0'), 2), Buffer.from(history));
     for (let step = begins * 4; step < STEPS - 1; step++) {
       assert.deepEqual(await inDoubt(copy, step, ['same']), ['n0 open rollback'], `${step}`);
+    }
+  });
+});
+
+describe('what a failover took back', () => {
+  it('is not gone on from, though a snapshot was taken of it', async () => {
+    const fork = 100;
+    const tail = 105;
+    const lateUs = 30_000_000n;
+    const stream = streamOf('n0', { [fork]: ['prepare', 10, 'x'], [fork + 2]: ['commit-prepared', 10] });
+    const forkLsn = lsn(BigInt(BEGIN + (fork + 1) * STEP_BYTES));
+    const late = (at: Lsn) => (at > forkLsn ? lateUs : 0n);
+    const old = streamOf('n0', { [fork]: ['prepare', 10, 'x'] });
+    const endLsn = lsn(BigInt(BEGIN + tail * STEP_BYTES));
+    const copy = new MadeCopy();
+    writeStream(copy.objects, {
+      ...old,
+      endLsn,
+      events: old.events.filter((event) => event.lsn < endLsn),
+      records: old.records.filter((at) => at < endLsn),
+      readings: old.readings.filter(({ atLsn }) => atLsn < endLsn),
+    });
+    writeStream(copy.objects, streamOf('n1', { [fork]: ['prepare', 20, 'x'] }));
+    const base = await snapshotOf(copy, tail - 2, ['same']);
+    assert.deepEqual(
+      base.inDoubt.map(({ node, decision }) => `${node} ${decision}`),
+      ['n0 rollback', 'n1 rollback'],
+    );
+    copy.objects.set(snapshotPath(base.id), encodeSnapshot(base));
+    writeStream(copy.objects, {
+      ...stream,
+      timeline: 2,
+      startLsn: segmentStart(forkLsn, SEGMENT_BYTES),
+      events: stream.events.map((event) => ({ ...event, timeUs: event.timeUs + late(event.lsn) })),
+      readings: stream.readings.map((reading) => ({
+        ...reading,
+        nodeTimeUs: reading.nodeTimeUs + late(reading.atLsn),
+      })),
+    });
+    const history = `1\t${formatLsn(forkLsn)}\tno recovery target specified\n`;
+    copy.objects.set(historyPath('n0', systemOf('n0'), 2), Buffer.from(history));
+    assert.deepEqual(await inDoubt(copy, tail - 1, ['same']), ['n0 x rollback', 'n1 x rollback']);
+    for (const step of [tail + 1, tail + 3, tail + 30]) {
+      assert.deepEqual(await inDoubt(copy, step, ['same']), ['n1 x commit'], `${step}`);
     }
   });
 });
