@@ -7,14 +7,19 @@ import type { Peers } from './peers.ts';
 
 const STATE_DEADLINE_MS = 3_000;
 
-/** All other coordinators that are alive, to be asked about base backups; null while the coordination service has not said lately who is. */
+/**
+ * All other coordinators that are alive, the leader among them, to be asked about base backups; null while the coordination service has
+ * not said lately who they are, or nobody leads.
+ */
 export function livingBackupPeers(
-  coordination: Pick<Coordination, 'coordinators' | 'reachable'>,
+  coordination: Pick<Coordination, 'coordinators' | 'leader' | 'reachable'>,
   peers: Peers,
 ): readonly BackupPeer[] | null {
   const { coordinatorId } = peers;
-  const isHeard = coordination.coordinators().some((one) => one.coordinatorId === coordinatorId);
-  if (!coordination.reachable() || !isHeard) return null;
+  const alive = coordination.coordinators().map((one) => one.coordinatorId);
+  const leader = coordination.leader()?.coordinatorId;
+  if (!coordination.reachable() || leader === undefined) return null;
+  if (!alive.includes(coordinatorId) || !alive.includes(leader)) return null;
   return peers.others().map(({ address, dataCenter }) => {
     const channel = peers.channel(address);
     return {

@@ -77,6 +77,7 @@ export class MadeCoordinator {
   readonly path: string;
   readonly store: WalStore;
   readonly repository: ObservedRepository;
+  readonly unfinished: UnfinishedBackups;
   readonly tracker: AcknowledgementTracker;
   readonly follower: Follower;
   readonly ingest: WalIngest;
@@ -91,7 +92,16 @@ export class MadeCoordinator {
   private constructor(
     fields: Pick<
       MadeCoordinator,
-      'id' | 'dataCenter' | 'path' | 'store' | 'repository' | 'tracker' | 'follower' | 'ingest' | 'address'
+      | 'id'
+      | 'dataCenter'
+      | 'path'
+      | 'store'
+      | 'repository'
+      | 'unfinished'
+      | 'tracker'
+      | 'follower'
+      | 'ingest'
+      | 'address'
     >,
     services: readonly Service[],
     parts: { posix: PosixRepository; server: RpcServer; peers: Peers; disk: LossyDisk },
@@ -101,6 +111,7 @@ export class MadeCoordinator {
     this.path = fields.path;
     this.store = fields.store;
     this.repository = fields.repository;
+    this.unfinished = fields.unfinished;
     this.tracker = fields.tracker;
     this.follower = fields.follower;
     this.ingest = fields.ingest;
@@ -175,7 +186,18 @@ export class MadeCoordinator {
     server.addService(protocol.Repository.service, repositoryService(new CopyReader({ repository: posix, store })));
     const address = await server.listen('127.0.0.1:0');
     coordination.add({ coordinatorId: id, dataCenter, address });
-    const fields = { id, dataCenter, path: directory, store, repository, tracker, follower, ingest, address };
+    const fields = {
+      id,
+      dataCenter,
+      path: directory,
+      store,
+      repository,
+      unfinished,
+      tracker,
+      follower,
+      ingest,
+      address,
+    };
     return new MadeCoordinator(fields, services, { posix, server, peers, disk });
   }
 

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { RemoteRepository } from '../../../shared/repository/remote-repository.ts';
-import { backupManifestPath, backupPackPath, historyPath, snapshotPath } from '../../../shared/repository/layout.ts';
+import {
+  backupManifestPath,
+  backupPackPath,
+  backupPrefix,
+  historyPath,
+  snapshotPath,
+} from '../../../shared/repository/layout.ts';
 import { openChannel } from '../../../shared/rpc/channel.ts';
 import { lsn, NO_LSN, type Lsn } from '../../../shared/postgres/lsn.ts';
 import { followWal, getPeerState } from '../../../coordinator/copies/peer-client.ts';
@@ -273,6 +279,36 @@ describe('copies of WAL', function () {
     for (const { repository } of cluster.running) {
       for (const path of [...packs, manifest]) assert.ok((await repository.stat(path)) !== null);
     }
+  });
+
+  it('of packs are spread by the one who takes their backup, and nobody else before it is whole', async () => {
+    await using directory = TemporaryDirectory.create('copies');
+    await using cluster = new CopiesCluster({
+      directory: directory.path,
+      dataCenters: CENTERS,
+      copiesRequired: 3,
+      instances: () => [],
+    });
+    await cluster.start('c1', 'c2');
+    const { repository, tracker, unfinished } = cluster.get('c1');
+    const left = backupPackPath('shard1', '7123', 'b0', 0);
+    const taken = backupPackPath('shard1', '7123', 'b1', 0);
+    await repository.create(left, Buffer.alloc(1000));
+    const ended = unfinished.begin(backupPrefix('shard1', '7123', 'b1'));
+    await repository.create(taken, Buffer.alloc(1000));
+    await waitFor('two hold it', () => tracker.objectCopies(taken).length === 2);
+    await cluster.start('c3');
+    await tracker.waitForObject(taken, new AbortController().signal);
+    for (const id of ['c2', 'c3']) assert.equal(await cluster.get(id).repository.stat(left), null);
+    ended();
+    await cluster.crash('c3');
+    await cluster.destroy('c3');
+    const snapshot = snapshotPath('20261122T121530123Z-0001');
+    await repository.create(snapshot, Buffer.from('{}'));
+    await cluster.start('c3');
+    const { repository: fresh } = cluster.get('c3');
+    await waitFor('it has what is whole', async () => (await fresh.stat(snapshot)) !== null);
+    for (const pack of [left, taken]) assert.equal(await fresh.stat(pack), null);
   });
 
   it('lose nothing that was acknowledged, whoever dies and whichever one copy is lost', async () => {
