@@ -231,6 +231,8 @@ describe('snapshots over the absence of a node', () => {
       seen.recalled += cluster.pastReadings > 0 ? 1 : 0;
     }
     for (const [what, times] of Object.entries(seen)) {
+      // About one in five histories has a cut that shrinks: of few histories none may have one.
+      if (what === 'shrunk' && count < 100) continue;
       assert(times > count / 20, `only ${times} times in ${count} histories: ${what} (seed ${seed})`);
     }
     if (count > 20) console.log(`      ${count} histories, seed ${seed}: ${JSON.stringify(seen)}`);
