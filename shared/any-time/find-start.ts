@@ -64,7 +64,13 @@ async function searchFrom(
   // What was peeked at was not verified, and the segment's own readings may say something else.
   for (let one = number ?? -1; one >= 0; one--) {
     const piece = await wal.indexed(at(one));
-    if (piece === null || firstUs(piece, wal.node, [...readings, ...piece.clocks]) >= wantedUs) continue;
+    if (piece === null) continue;
+    const near = [
+      ...(await wal.nearestReadings(at(one), -1)),
+      ...piece.clocks,
+      ...(await wal.nearestReadings(at(one), 1)),
+    ];
+    if (firstUs(piece, wal.node, [...readings, ...near]) >= wantedUs) continue;
     return { fromLsn: at(one), openBranches: piece.openBranches };
   }
   return null;
@@ -114,8 +120,11 @@ function nextGuess(
   return Math.max(low.number + 1, Math.min(low.number + Math.max(1, steps), most, middle));
 }
 
+/** When the first event of a piece happened at the latest; infinite if no readings on both sides of it say so. */
 function firstUs(piece: WalPiece, node: string, readings: readonly ClockReading[]): number {
   const scan = new EventScan(piece.events);
-  const clock = new NodeClock(node, readings);
-  return clock.isKnown && scan.nextTimed() ? clock.span(scan.lsn, scan.timeUs).latestUs : Infinity;
+  if (!scan.nextTimed()) return Infinity;
+  const isBefore = ({ atLsn }: ClockReading) => Number(atLsn) <= scan.lsn;
+  if (!readings.some(isBefore) || readings.every(isBefore)) return Infinity;
+  return new NodeClock(node, readings).span(scan.lsn, scan.timeUs).latestUs;
 }

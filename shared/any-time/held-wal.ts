@@ -18,6 +18,9 @@ const INDEX_BYTES_MAX = 512 * 1024 * 1024;
 /** Enough for a segment's frame table and its first events. */
 const PEEK_BYTES = 32 * 1024;
 
+/** In one of so many segments lies a reading: one is taken each second. */
+const READING_SEGMENTS_MAX = 256;
+
 /** What a run of a node's WAL says of transactions and clocks. */
 export interface WalPiece {
   readonly startLsn: Lsn;
@@ -93,10 +96,16 @@ export class HeldWal {
     return null;
   }
 
-  /** The clock readings of the finished segment before the one that holds a position. */
-  async readingsBefore(position: Lsn): Promise<readonly ClockReading[]> {
+  /** The clock readings of the nearest finished segment on one side of a position's own that has any. */
+  async nearestReadings(position: Lsn, direction: 1 | -1): Promise<readonly ClockReading[]> {
     const start = segmentStart(position, this.segmentBytes);
-    return start === NO_LSN ? [] : ((await this.indexed(lsn(start - 1n)))?.clocks ?? []);
+    for (let steps = 1; steps <= READING_SEGMENTS_MAX; steps++) {
+      const at = start + BigInt(direction * steps * this.segmentBytes);
+      const piece = at < 0n ? null : await this.indexed(lsn(at));
+      if (piece === null) return [];
+      if (piece.clocks.length > 0) return piece.clocks;
+    }
+    return [];
   }
 
   /**

@@ -1,9 +1,10 @@
 import type { BranchMatcher } from '../cuts/branch-matcher.ts';
 import { KeyedHistory } from '../cuts/keyed-history.ts';
+import { NodeClock } from '../cuts/node-clock.ts';
 import type { TimeCutNode } from '../cuts/time-cut.ts';
 import { TidemarkError } from '../errors/tidemark-error.ts';
 import { formatLsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
-import type { Snapshot } from '../repository/snapshot-manifest.ts';
+import type { InDoubtDecision, Snapshot } from '../repository/snapshot-manifest.ts';
 import type { ClockReading } from '../wal/clock-reading.ts';
 import { findStart, type StartMoment } from './find-start.ts';
 import type { OpenedWal } from './open-held-wal.ts';
@@ -17,6 +18,21 @@ interface LookUpOptions {
   /** The newest snapshot before; null if there is none. */
   readonly base: Snapshot | null;
   readonly snapshotReadings: readonly ClockReading[];
+}
+
+/** When a branch was prepared, at the earliest, by the leader's clock; -Infinity if the clock was not read on both sides of it. */
+export async function findPrepared(opened: readonly OpenedWal[], branch: InDoubtDecision): Promise<number> {
+  const { node, prepareLsn, preparedAtUs } = branch;
+  const wal = opened.find((one) => one.wal.node === node)?.wal;
+  if (wal === undefined) return -Infinity;
+  const readings = [
+    ...(await wal.nearestReadings(prepareLsn, -1)),
+    ...((await wal.indexed(prepareLsn))?.clocks ?? []),
+    ...(await wal.nearestReadings(prepareLsn, 1)),
+  ];
+  const isBefore = ({ atLsn }: ClockReading) => atLsn <= prepareLsn;
+  if (!readings.some(isBefore) || readings.every(isBefore)) return -Infinity;
+  return new NodeClock(node, readings).span(Number(prepareLsn), Number(preparedAtUs)).earliestUs;
 }
 
 /**

@@ -66,8 +66,8 @@ export async function loadNode(
           ...(beginning.kind === 'moment' ? beginning : { fromUs: untilUs, slackUs: ORDER_SLACK_US }),
         });
   const pieces: WalPiece[] = [];
-  // What lies before the first reading of what is read needs one on its other side too.
-  let readings = [...snapshotReadings, ...(start.isFirst ? [] : await wal.readingsBefore(start.fromLsn))];
+  // What lies before the first reading of what is read needs one on its other side too, or a step in between is not seen.
+  let readings = [...snapshotReadings, ...(start.isFirst ? [] : await wal.nearestReadings(start.fromLsn, -1))];
   let clock = new NodeClock(wal.node, readings);
   for await (const piece of wal.pieces(start.fromLsn)) {
     // A view would keep the whole file in memory.
@@ -156,5 +156,7 @@ export function scanNode(node: LoadedNode, momentUs: number, clock: NodeClock): 
   if (end === null) {
     throw new TidemarkError('TM-SNAP-004', `of node ${wal.node} no WAL is held at that time`);
   }
-  return { scan, clock, readLsn, endPosition: end, fromUs, heldFromUs: node.isWhole ? firstUs : null };
+  const heldFromUs = node.isWhole ? firstUs : null;
+  const beganLsn = position === undefined ? (pieces[0]?.startLsn ?? NO_LSN) : NO_LSN;
+  return { scan, clock, readLsn, endPosition: end, fromUs, heldFromUs, beganLsn };
 }

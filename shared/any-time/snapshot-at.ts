@@ -8,7 +8,7 @@ import type { ReadableRepository } from '../repository/repository.ts';
 import type { SnapshotCatalogue } from '../repository/snapshot-catalogue.ts';
 import type { Snapshot, SnapshotNode } from '../repository/snapshot-manifest.ts';
 import { isoTime } from './iso-time.ts';
-import { lookUp } from './look-up.ts';
+import { findPrepared, lookUp } from './look-up.ts';
 import { openHeldWal, type OpenedWal } from './open-held-wal.ts';
 import { clocksOf, loadNode, scanNode, type Beginning, type LoadedNode } from './read-node.ts';
 import { findSurroundings, type Surroundings } from './surroundings.ts';
@@ -69,8 +69,10 @@ async function computeAt(options: SnapshotAtOptions, momentUs: number): Promise<
     const lookedUp = new Set<string>();
     let result = cutAtTime(momentUs, scanned, matchers);
     while (result.kind === 'look-up') {
-      const { keys, fromUs } = result;
-      const start = { fromUs: fromUs - lookBackUs, slackUs: lookBackUs / 5 };
+      const { unsettled } = result;
+      const keys = new Set(unsettled.map(({ key }) => key));
+      const preparedUs = await Promise.all(unsettled.map(({ branch }) => findPrepared(opened, branch)));
+      const start = { fromUs: Math.min(...preparedUs) - lookBackUs, slackUs: lookBackUs / 5 };
       for (const [index, one] of opened.entries()) {
         const node = scanned[index];
         const snapshotReadings = surroundings.readings.get(one.wal.node) ?? [];

@@ -40,7 +40,7 @@ interface OffsetRange {
  *
  * The readings before and after a record's position bracket it, in whatever order the node's clock shows them. Either all those near before
  * it or all those near after it were taken while the offset did nothing but drift up to the record, as long as a clock is set at most once
- * among them. So the offset lies in the hull of what those before agree on and what those after agree on, each widened by the drift. That
+ * among them. So, between two readings, the offset lies in the hull of what those before agree on and what those after agree on, each widened by the drift. That
  * holds too where the offset moves one way only, however fast. A step is never needed to be seen for this; one that is seen (readings on
  * one side that contradict each other) ends the readings that count.
  *

@@ -20,17 +20,23 @@ export interface TimeCutNode {
   readonly fromUs: number | null;
   /** Where the node's WAL begins: what happened before may be told by a snapshot alone. Null or left out: where one says it. */
   readonly heldFromUs?: number | null;
+  /** What lies before was not read, so its times cannot be told by `clock`. */
+  readonly beganLsn: Lsn;
+}
+
+/** A branch in doubt of which it cannot be told whether its transaction was decided before what was read. */
+export interface UnsettledBranch {
+  readonly branch: InDoubtDecision;
+  /** Of its transaction. */
+  readonly key: string;
 }
 
 export type TimeCut =
   | { readonly kind: 'cut'; readonly cut: Cut; readonly class: SnapshotClass }
   /** Reading has to begin before this moment: the cut may have to leave out something that was inserted then. */
   | { readonly kind: 'read-earlier'; readonly fromUs: number }
-  /**
-   * Branches of these keys are in doubt, and were prepared before what was read, from this moment on at the earliest: whether they were decided since
-   * has to be looked up.
-   */
-  | { readonly kind: 'look-up'; readonly keys: ReadonlySet<string>; readonly fromUs: number };
+  /** What was decided since these branches were prepared has to be looked up. */
+  | { readonly kind: 'look-up'; readonly unsettled: readonly UnsettledBranch[] };
 
 /**
  * The greatest closed cut at a moment T of the leader's time, which holds nothing that ended later. Every node was read past T.
@@ -62,20 +68,12 @@ export function cutAtTime(
   const reachUs = momentUs - doubtUs;
   if (reachUs < fromUs) return { kind: 'read-earlier', fromUs: reachUs };
   const knownFromUs = nodes.reduce((latest, node) => Math.max(latest, node.heldFromUs ?? -Infinity), fromUs);
-  const unsettled = cut.inDoubt.flatMap((branch) => {
+  const unsettled = cut.inDoubt.flatMap((branch): UnsettledBranch[] => {
     const key = matchGid(branch, matchers)?.key;
-    const atUs = preparedUs(branch, nodes);
-    return branch.decision === 'commit' || key === undefined || lookedUp.has(key) || atUs >= knownFromUs
-      ? []
-      : [{ key, atUs }];
+    if (branch.decision === 'commit' || key === undefined || lookedUp.has(key)) return [];
+    return knownFromUs === -Infinity || preparedUs(branch, nodes) >= knownFromUs ? [] : [{ branch, key }];
   });
-  if (unsettled.length > 0) {
-    return {
-      kind: 'look-up',
-      keys: new Set(unsettled.map(({ key }) => key)),
-      fromUs: Math.min(...unsettled.map(({ atUs }) => atUs)),
-    };
-  }
+  if (unsettled.length > 0) return { kind: 'look-up', unsettled };
 
   const isInstant = nodes.every(({ scan }) => !scan.straddled);
   return {
@@ -101,9 +99,9 @@ function leftOutUs(momentUs: number, nodes: readonly TimeCutNode[], cut: Cut): n
   );
 }
 
+/** When it was prepared, at the earliest; -Infinity if that was not read. */
 function preparedUs(branch: InDoubtDecision, nodes: readonly TimeCutNode[]): number {
   const node = nodes.find(({ scan }) => scan.node === branch.node);
-  return node === undefined
-    ? Infinity
-    : node.clock.span(Number(branch.prepareLsn), Number(branch.preparedAtUs)).earliestUs;
+  if (node === undefined || branch.prepareLsn < node.beganLsn) return -Infinity;
+  return node.clock.span(Number(branch.prepareLsn), Number(branch.preparedAtUs)).earliestUs;
 }

@@ -2,7 +2,7 @@ import { sameGidMatcher } from '../../../../shared/cuts/branch-matcher.ts';
 import { commonStepUs, NodeClock } from '../../../../shared/cuts/node-clock.ts';
 import { cutAtTime, type TimeCut } from '../../../../shared/cuts/time-cut.ts';
 import { TimeScan } from '../../../../shared/cuts/time-scan.ts';
-import { lsn } from '../../../../shared/postgres/lsn.ts';
+import { lsn, NO_LSN } from '../../../../shared/postgres/lsn.ts';
 import { scannedEvent, START_US, type TimedHistory } from './simulated-clocks.ts';
 
 /** A moment of a history: 0 its beginning, 1 its last event. */
@@ -25,7 +25,7 @@ export function computeAtTime(history: TimedHistory, momentUs: number, fromUs: n
       last = { targetLsn: lsn(event.lsn + 30n), walEndLsn: lsn(event.lsn + 50n) };
     }
     scan.end();
-    return { scan, clock, readLsn: last.walEndLsn, endPosition: last, fromUs };
+    return { scan, clock, readLsn: last.walEndLsn, endPosition: last, fromUs, beganLsn: NO_LSN };
   });
   const decided = nodes.every(
     ({ scan, clock, readLsn }) => scan.passed || clock.readAfter(momentUs, Number(readLsn)) !== null,
