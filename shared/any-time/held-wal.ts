@@ -3,6 +3,7 @@ import { lsn, NO_LSN, type Lsn } from '../postgres/lsn.ts';
 import { timelineOf, type TimelineHistory } from '../postgres/timeline-history.ts';
 import { segmentEnd, segmentName, segmentStart } from '../postgres/wal-segment.ts';
 import { journalSegmentPath, walIndexPath, walSegmentPath } from '../repository/layout.ts';
+import { IndexCache } from './index-cache.ts';
 import { readObject } from '../repository/read-object.ts';
 import type { ReadableRepository } from '../repository/repository.ts';
 import type { WalStreamKey } from '../wal/change-set.ts';
@@ -15,6 +16,8 @@ import { decodeSegmentEvents, peekSegmentEvents } from '../wal-index/segment-ind
 
 /** An index has a byte for a hundred of its segment's, or a few. */
 const INDEX_BYTES_MAX = 512 * 1024 * 1024;
+/** A segment and its neighbours. */
+const INDEXES_CACHED = 3;
 /** Enough for a segment's frame table and its first events. */
 const PEEK_BYTES = 32 * 1024;
 
@@ -43,6 +46,8 @@ interface HeldWalOptions {
   readonly segmentBytes: number;
   /** Of the newest timeline. */
   readonly history: TimelineHistory;
+  /** Of nodes with these histories. */
+  readonly cache?: IndexCache<WalPiece>;
 }
 
 /**
@@ -55,6 +60,7 @@ export class HeldWal {
   readonly segmentBytes: number;
   readonly systemIdentifier: string;
   readonly #repository: ReadableRepository;
+  readonly #cache: IndexCache<WalPiece>;
 
   constructor(options: HeldWalOptions) {
     this.node = options.node;
@@ -62,6 +68,7 @@ export class HeldWal {
     this.segmentBytes = options.segmentBytes;
     this.systemIdentifier = options.systemIdentifier;
     this.#repository = options.repository;
+    this.#cache = options.cache ?? new IndexCache(INDEXES_CACHED);
   }
 
   /** The timeline that a position of this history belongs to. */
@@ -168,6 +175,10 @@ export class HeldWal {
 
   async #readIndex(stream: WalStreamKey, position: Lsn): Promise<WalPiece | null> {
     const path = walIndexPath(stream, segmentName(stream.timeline, position, this.segmentBytes));
+    return await this.#cache.get(path, () => this.#decodeIndex(stream, path));
+  }
+
+  async #decodeIndex(stream: WalStreamKey, path: string): Promise<WalPiece | null> {
     let bytes: Buffer;
     try {
       bytes = await readObject(this.#repository, path, INDEX_BYTES_MAX);

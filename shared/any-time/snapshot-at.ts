@@ -11,7 +11,7 @@ import { isoTime } from './iso-time.ts';
 import { findPrepared, lookUp } from './look-up.ts';
 import { openHeldWal, type OpenedWal } from './open-held-wal.ts';
 import { clocksOf, loadNode, scanNode, type Beginning, type LoadedNode } from './read-node.ts';
-import { findSurroundings, type Surroundings } from './surroundings.ts';
+import { findSurroundings, type NodeAtTime, type Surroundings } from './surroundings.ts';
 
 /** A snapshot this near is begun at; from farther away less is read by beginning shortly before the moment. */
 const BASE_NEAR_US = 60_000_000;
@@ -36,10 +36,11 @@ export interface SnapshotAtOptions {
  * @throws TidemarkError TM-SNAP-004 if it cannot be told: too early, too late, or something is missing
  */
 export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): Promise<Snapshot> {
-  const { snapshot, instantUs } = await computeAt(options, momentUs);
+  const opened = new OpenedNodes(options.repository);
+  const { snapshot, instantUs } = await computeAt(options, opened, momentUs);
   if (snapshot.class.kind === 'causal' || instantUs === null) return snapshot;
   // Fewer readings may be looked at for the earlier moment: what is named is what would be given.
-  const before = await computeAt(options, instantUs);
+  const before = await computeAt(options, opened, instantUs);
   if (before.snapshot.class.kind !== 'causal') return snapshot;
   return { ...snapshot, causalBeforeUs: BigInt(instantUs) };
 }
@@ -50,13 +51,30 @@ interface Computed {
   readonly instantUs: number | null;
 }
 
-async function computeAt(options: SnapshotAtOptions, momentUs: number): Promise<Computed> {
+/** The WAL of the nodes, with what was read of it last: two moments that are near each other lie in the same segments. */
+class OpenedNodes {
+  readonly #repository: ReadableRepository;
+  readonly #opened = new Map<string, Promise<OpenedWal>>();
+
+  constructor(repository: ReadableRepository) {
+    this.#repository = repository;
+  }
+
+  open(node: NodeAtTime): Promise<OpenedWal> {
+    const id = [node.node, node.systemIdentifier, node.timeline, node.segmentBytes].join('/');
+    const opened = this.#opened.get(id) ?? openHeldWal(this.#repository, node);
+    this.#opened.set(id, opened);
+    return opened;
+  }
+}
+
+async function computeAt(options: SnapshotAtOptions, nodes: OpenedNodes, momentUs: number): Promise<Computed> {
   const { repository, catalogue } = options;
   const surroundings = await findSurroundings(repository, catalogue, momentUs);
   if (surroundings.nodes.length === 0) {
     throw new TidemarkError('TM-SNAP-004', `there is no WAL of any node in ${repository.name}`);
   }
-  const opened = await Promise.all(surroundings.nodes.map((node) => openHeldWal(repository, node)));
+  const opened = await Promise.all(surroundings.nodes.map((node) => nodes.open(node)));
   const lookBackUs = options.lookBackUs ?? LOOK_BACK_US;
   const matchers = chooseMatchers(surroundings.match ?? options.match);
   const base = usableBase(surroundings);
