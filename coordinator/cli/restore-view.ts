@@ -1,4 +1,7 @@
 import type { RestorePlanSummary, RestoreReport } from '../../shared/admin/restore.ts';
+import { isoTime } from '../../shared/any-time/iso-time.ts';
+import { isComputed } from '../../shared/any-time/snapshot-at.ts';
+import type { SnapshotSummary } from '../../shared/admin/snapshot.ts';
 import { formatLsn } from '../../shared/postgres/lsn.ts';
 import { formatBytes, formatDuration, formatTime, plural } from './format.ts';
 import { describeGuarantee, renderDecisions } from './snapshot-view.ts';
@@ -52,7 +55,7 @@ export function renderReport(report: RestoreReport): string {
       [
         'state',
         report.paused
-          ? `all nodes stand at the cut, paused; to go on: the same with --snapshot ${report.snapshot.id}, without --pause`
+          ? `all nodes stand at the cut, paused; to go on: the same with ${askFor(report.snapshot)}, without --pause`
           : 'open to clients',
       ],
     ]),
@@ -75,4 +78,9 @@ export function renderReport(report: RestoreReport): string {
       ]),
     ),
   ].join('\n');
+}
+
+/** What gives this snapshot again, whatever newer ones there are. */
+function askFor({ id, timeUs }: SnapshotSummary): string {
+  return isComputed({ id }) ? `--time ${isoTime(Number(timeUs))}` : `--snapshot ${id}`;
 }

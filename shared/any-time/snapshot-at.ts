@@ -40,9 +40,11 @@ export async function snapshotAt(options: SnapshotAtOptions, momentUs: number): 
   const { snapshot, instantUs } = await computeAt(options, opened, momentUs);
   if (snapshot.class.kind === 'causal' || instantUs === null) return snapshot;
   // Fewer readings may be looked at for the earlier moment: what is named is what would be given.
-  const before = await computeAt(options, opened, instantUs);
-  if (before.snapshot.class.kind !== 'causal') return snapshot;
-  return { ...snapshot, causalBeforeUs: BigInt(instantUs) };
+  const before = await computeAt(options, opened, instantUs).catch((error: unknown) => {
+    if (error instanceof TidemarkError && error.code === 'TM-SNAP-004') return null;
+    throw error;
+  });
+  return before?.snapshot.class.kind === 'causal' ? { ...snapshot, causalBeforeUs: BigInt(instantUs) } : snapshot;
 }
 
 /** A snapshot at a moment, and the last moment not after it that its clocks leave nothing open at. */
