@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { connectToShard, type BankLayout, type ShardAddress } from './bank-schema.ts';
 
@@ -10,27 +11,30 @@ interface Link {
 /**
  * One client that commits 1, 2, 3 … on one shard after the other, each as soon as the one before is committed, with nothing that the shards
  * share. So at every instant a beginning of the chain is there, and two shards that are restored to moments that lie
- * apart by more than a commit takes show a hole in it.
+ * apart by more than a commit takes show a hole in it. With a pause it rests after each round over the shards.
  */
 export class OrderChain implements AsyncDisposable {
   readonly #clients: readonly Client[];
+  readonly #pauseMs: () => number;
   readonly #links: Link[] = [];
   #stopping = false;
   readonly #work: Promise<void>;
 
-  private constructor(clients: readonly Client[]) {
+  private constructor(clients: readonly Client[], pauseMs: () => number) {
     this.#clients = clients;
+    this.#pauseMs = pauseMs;
     this.#work = this.#run();
   }
 
-  static async start({ shards }: BankLayout): Promise<OrderChain> {
+  /** @param pauseMs how long it rests each time; left out: never */
+  static async start({ shards }: BankLayout, pauseMs = (): number => 0): Promise<OrderChain> {
     const clients: Client[] = [];
     for (const shard of shards) {
       const client = await connectToShard(shard, { application_name: 'order-chain' });
       clients.push(client);
       await client.query('CREATE TABLE order_chain (n bigint PRIMARY KEY)');
     }
-    return new OrderChain(clients);
+    return new OrderChain(clients, pauseMs);
   }
 
   async #run(): Promise<void> {
@@ -38,6 +42,8 @@ export class OrderChain implements AsyncDisposable {
       const begunAtMs = performance.now();
       await this.#clients[n % this.#clients.length]?.query('INSERT INTO order_chain VALUES ($1)', [n]);
       this.#links.push({ begunAtMs, doneAtMs: performance.now() });
+      const pauseMs = n % this.#clients.length === this.#clients.length - 1 ? this.#pauseMs() : 0;
+      if (pauseMs > 0) await delay(pauseMs);
     }
   }
 
