@@ -15,7 +15,7 @@ import { flushedLsn } from '../support/wal-oracle/walinspect.ts';
 import { definitions, makeRoundTables, pageImages, preparedTransactions, transfers } from '../support/wal-rounds.ts';
 
 /** For how long damage is made; a long run makes new WAL every few minutes. */
-const MINUTES = Number(process.env['TIDEMARK_FUZZ_MINUTES'] ?? 0.2);
+const MINUTES = Number(process.env['TIDEMARK_FUZZ_MINUTES'] ?? 1);
 const SEED = Number(process.env['TIDEMARK_FUZZ_SEED'] ?? Date.now() % 1_000_000_007);
 const WAL_LASTS_MINUTES = 5;
 const SEGMENT_BYTES = 1024 * 1024;
